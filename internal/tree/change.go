@@ -1,0 +1,153 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+)
+
+// Parent resolves the directory part of path, following symbolic links inside
+// the tree, and returns it with the last element.
+func (t *Tree) Parent(path string) (*Node, string, error) {
+	path = strings.TrimRight(path, "/")
+	i := strings.LastIndexByte(path, '/')
+	base := path[i+1:]
+	if base == "" || base == "." || base == ".." {
+		return nil, "", fmt.Errorf("%s: names no entry", fsys.Printable(path))
+	}
+	dir, err := t.Lookup(path[:max(i, 0)])
+	if err == nil && !dir.IsDir() {
+		err = fmt.Errorf("%s: %w", fsys.Printable(path[:i]), ErrNotDir)
+	}
+	return dir, base, err
+}
+
+// Put makes path lead to a new inode made from n, in place of what was there:
+// a symbolic link is replaced, not followed, other names of a hard-linked file
+// keep the old one. Mtime is t.Now; a label of the directory is taken over.
+func (t *Tree) Put(path string, n *Node) error {
+	dir, base, err := t.Parent(path)
+	if err != nil {
+		return err
+	}
+	if old := dir.Child(base); old != nil && old.IsDir() && len(old.entries) > 0 {
+		return fmt.Errorf("%s: is a directory that is not empty", fsys.Printable(path))
+	}
+	n.Mtime, n.Links = t.Now, 0
+	if _, ok := n.Xattr(selinux); !ok {
+		if label, ok := dir.Xattr(selinux); ok {
+			n.Xattrs = append(n.Xattrs, fsys.Xattr{Name: selinux, Value: label})
+			slices.SortFunc(n.Xattrs, func(a, b fsys.Xattr) int { return strings.Compare(a.Name, b.Name) })
+		}
+	}
+	dir.Set(base, n)
+	return nil
+}
+
+const selinux = "security.selinux"
+
+// WriteFile gives path the content data. An existing regular file keeps its
+// owner, mode and attributes, and its other names keep the old content;
+// anything else is replaced by a root-owned file of mode perm.
+func (t *Tree) WriteFile(path string, data []byte, perm uint32) error {
+	n := &Node{Mode: fsys.ModeRegular | perm, Content: Bytes(data)}
+	old, err := t.Lstat(path)
+	if err != nil && !errors.Is(err, ErrNotExist) {
+		return err
+	}
+	if err == nil && old.IsRegular() {
+		n.Mode, n.UID, n.GID, n.Xattrs = old.Mode, old.UID, old.GID, slices.Clone(old.Xattrs)
+	}
+	return t.Put(path, n)
+}
+
+// Symlink makes path a symbolic link to target.
+func (t *Tree) Symlink(path, target string) error {
+	return t.Put(path, &Node{Mode: fsys.ModeSymlink | 0o777, Target: target})
+}
+
+// MkdirAll makes the directories of path that are missing, root-owned, mode
+// perm, and returns the last one.
+func (t *Tree) MkdirAll(path string, perm uint32) (*Node, error) {
+	done := ""
+	for elem := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		done += "/" + elem
+		_, err := t.Lookup(done)
+		if errors.Is(err, ErrNotExist) {
+			err = t.Put(done, &Node{Mode: fsys.ModeDir | perm})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	n, err := t.Lookup(path)
+	if err == nil && !n.IsDir() {
+		err = fmt.Errorf("%s: %w", fsys.Printable(path), ErrNotDir)
+	}
+	return n, err
+}
+
+// Remove takes the name path, and all below it, out of the tree, and tells
+// whether it was there. A last symbolic link is not followed.
+func (t *Tree) Remove(path string) (bool, error) {
+	dir, base, err := t.Parent(path)
+	if errors.Is(err, ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	old := dir.Child(base)
+	if old == nil {
+		return false, nil
+	}
+	dropNames(old)
+	return dir.Remove(base), nil
+}
+
+// dropNames keeps Links right for the inodes that lose names below n.
+func dropNames(n *Node) {
+	todo := []*Node{n}
+	for len(todo) > 0 {
+		d := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, e := range d.entries {
+			e.Node.Links--
+			todo = append(todo, e.Node)
+		}
+	}
+}
+
+// Mount puts another tree in place of the directory that path leads to, as
+// mount(8) would: the directory's own attributes and entries are hidden.
+// volume tells sub's contents apart from those of other devices.
+func (t *Tree) Mount(path string, sub *Tree, volume int) error {
+	at, err := t.Canonical(path)
+	if err != nil {
+		return err
+	}
+	dir, base, err := t.Parent(at)
+	if err != nil {
+		return err
+	}
+	old := dir.Child(base)
+	if !old.IsDir() {
+		return fmt.Errorf("%s: %w", fsys.Printable(path), ErrNotDir)
+	}
+	_ = sub.Walk(func(_ string, n *Node) error { // visit never fails
+		if n.Content != nil {
+			n.Content.Volume = volume
+		}
+		return nil
+	})
+	dropNames(old)
+	sub.Root.Links = 0
+	dir.Set(base, sub.Root)
+	if later(sub.Now, t.Now) {
+		t.Now = sub.Now
+	}
+	return nil
+}

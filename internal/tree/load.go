@@ -1,0 +1,153 @@
+package tree
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/wslimg/wslimg/internal/blockdev"
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// Load reads all metadata of fs. Directories are read level by level and the
+// inodes of a level in the order of their numbers, which is disk order in
+// every filesystem at hand, so that a small cache below serves. data is the
+// device that the runs of fs refer to, best the one without a metadata cache.
+//
+// Names that share an inode share a Node. A directory with a second name and a
+// name that stands twice in its directory are ErrCorrupt: no tree has them.
+func Load(ctx context.Context, fs fsys.FS, data blockdev.Device) (*Tree, error) {
+	l := loader{fs: fs, data: data, seen: map[fsys.Ino]*Node{}}
+	root, err := l.inode("/", fs.Root())
+	if err != nil {
+		return nil, err
+	}
+	if !root.IsDir() {
+		return nil, ondisk.Corruptf(ondisk.NoOffset, "root inode %d: mode %#o is no directory", fs.Root(), root.Mode)
+	}
+	level := []name{{path: "/", node: root, ino: fs.Root()}}
+	for len(level) > 0 {
+		if level, err = l.level(ctx, level); err != nil {
+			return nil, err
+		}
+	}
+	root.Links = 1
+	return &Tree{Root: root, Now: l.newest}, nil
+}
+
+type loader struct {
+	fs     fsys.FS
+	data   blockdev.Device
+	seen   map[fsys.Ino]*Node
+	newest fsys.Time
+}
+
+// name is an entry on its way into the tree.
+type name struct {
+	dir  *Node
+	base string // the entry's own name
+	path string
+	ino  fsys.Ino
+	node *Node
+}
+
+func (e name) wrap(err error) error {
+	return fmt.Errorf("%s: inode %d: %w", fsys.Printable(e.path), e.ino, err)
+}
+
+// level reads the given directories and returns the directories in them.
+func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
+	slices.SortFunc(dirs, func(a, b name) int { return cmp.Compare(a.ino, b.ino) })
+	var found []name
+	for _, d := range dirs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for e, err := range l.fs.ReadDir(d.ino) {
+			if err != nil {
+				return nil, d.wrap(err)
+			}
+			found = append(found, name{dir: d.node, base: e.Name, path: join(d.path, e.Name), ino: e.Ino})
+			d.node.entries = append(d.node.entries, Entry{Name: e.Name})
+		}
+		if err := d.sortEntries(); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(found, func(a, b name) int {
+		return cmp.Or(cmp.Compare(a.ino, b.ino), cmp.Compare(a.path, b.path))
+	})
+	return l.nodes(ctx, found)
+}
+
+// nodes gives each entry its node and returns those that are directories.
+func (l *loader) nodes(ctx context.Context, found []name) ([]name, error) {
+	var below []name
+	for i, e := range found {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		e.node = l.seen[e.ino]
+		if e.node == nil {
+			n, err := l.inode(e.path, e.ino)
+			if err != nil {
+				return nil, err
+			}
+			e.node = n
+			if n.IsDir() {
+				below = append(below, e)
+			}
+		} else if e.node.IsDir() {
+			return nil, e.wrap(ondisk.Corruptf(ondisk.NoOffset, "directory has a second name"))
+		}
+		e.node.Links++
+		k, _ := e.dir.find(e.base)
+		e.dir.entries[k].Node = e.node
+	}
+	return below, nil
+}
+
+func (e name) sortEntries() error {
+	entries := e.node.entries
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
+	for i := 1; i < len(entries); i++ {
+		if entries[i].Name == entries[i-1].Name {
+			return e.wrap(ondisk.Corruptf(ondisk.NoOffset, "name %q stands twice", entries[i].Name))
+		}
+	}
+	return nil
+}
+
+func (l *loader) inode(path string, ino fsys.Ino) (*Node, error) {
+	at := name{path: path, ino: ino}
+	in, err := l.fs.Inode(ino)
+	if err != nil {
+		return nil, at.wrap(err)
+	}
+	n := &Node{
+		Mode: in.Mode, UID: in.UID, GID: in.GID, Rdev: in.Rdev,
+		Mtime: in.Mtime, Target: in.Target, Xattrs: in.Xattrs,
+	}
+	if n.IsRegular() && in.Size > 0 {
+		runs, err := l.fs.Layout(ino)
+		if err != nil {
+			return nil, at.wrap(err)
+		}
+		n.Content = &Content{Size: in.Size, Dev: l.data, Runs: runs}
+		if slices.ContainsFunc(runs, func(r fsys.Run) bool { return r.Phys == fsys.Encoded }) {
+			n.Content.open = func() (io.ReaderAt, error) { return l.fs.Open(ino) }
+		}
+	}
+	if later(in.Mtime, l.newest) {
+		l.newest = in.Mtime
+	}
+	l.seen[ino] = n
+	return n, nil
+}
+
+func later(a, b fsys.Time) bool {
+	return a.Sec > b.Sec || a.Sec == b.Sec && a.Nsec > b.Nsec
+}

@@ -1,0 +1,135 @@
+// Package tree holds a whole filesystem's metadata in memory: one node per
+// inode, several names where the inode has them, and for every regular file
+// where its bytes are. Edits change it; sinks write it out.
+package tree
+
+import (
+	"sort"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+)
+
+// Tree is a root directory and what hangs below it. Paths are rooted and
+// clean ("/etc/fstab"), of raw bytes. A Tree is not safe for concurrent change.
+type Tree struct {
+	Root *Node
+	// Now is the mtime of everything that edits create: the newest time in the
+	// image unless the caller sets another, so that output is reproducible.
+	Now fsys.Time
+}
+
+// Node is an inode. Hard links are several entries that share one Node.
+type Node struct {
+	Mode     uint32 // raw st_mode
+	UID, GID uint32
+	Rdev     fsys.Rdev
+	Mtime    fsys.Time
+	Target   string // of a symlink
+	Xattrs   []fsys.Xattr
+	Content  *Content // of a regular file; nil means empty
+	Links    int      // names in the tree that lead here
+	entries  []Entry  // of a directory, sorted by name
+}
+
+// Entry is a name in a directory.
+type Entry struct {
+	Name string
+	Node *Node
+}
+
+// IsDir tells whether n is a directory.
+func (n *Node) IsDir() bool { return n.Mode&fsys.ModeType == fsys.ModeDir }
+
+// IsRegular tells whether n is a regular file.
+func (n *Node) IsRegular() bool { return n.Mode&fsys.ModeType == fsys.ModeRegular }
+
+// IsSymlink tells whether n is a symbolic link.
+func (n *Node) IsSymlink() bool { return n.Mode&fsys.ModeType == fsys.ModeSymlink }
+
+// Size is the length of a regular file's content in bytes.
+func (n *Node) Size() int64 {
+	if n.Content == nil {
+		return 0
+	}
+	return n.Content.Size
+}
+
+// Entries are a directory's names in byte order. The slice is the tree's own.
+func (n *Node) Entries() []Entry { return n.entries }
+
+// Child returns what name leads to in directory n, or nil.
+func (n *Node) Child(name string) *Node {
+	if i, ok := n.find(name); ok {
+		return n.entries[i].Node
+	}
+	return nil
+}
+
+func (n *Node) find(name string) (int, bool) {
+	i := sort.Search(len(n.entries), func(i int) bool { return n.entries[i].Name >= name })
+	return i, i < len(n.entries) && n.entries[i].Name == name
+}
+
+// Set makes name in directory n lead to child, in place of what was there.
+func (n *Node) Set(name string, child *Node) {
+	child.Links++
+	i, ok := n.find(name)
+	if ok {
+		n.entries[i].Node.Links--
+		n.entries[i].Node = child
+		return
+	}
+	n.entries = append(n.entries, Entry{})
+	copy(n.entries[i+1:], n.entries[i:])
+	n.entries[i] = Entry{name, child}
+}
+
+// Remove takes name out of directory n and tells whether it was there.
+func (n *Node) Remove(name string) bool {
+	i, ok := n.find(name)
+	if ok {
+		n.entries[i].Node.Links--
+		n.entries = append(n.entries[:i], n.entries[i+1:]...)
+	}
+	return ok
+}
+
+// Xattr returns the value of an extended attribute.
+func (n *Node) Xattr(name string) ([]byte, bool) {
+	for _, x := range n.Xattrs {
+		if x.Name == name {
+			return x.Value, true
+		}
+	}
+	return nil, false
+}
+
+// Walk calls visit for every name below and including the root, parents
+// first, siblings in byte order, until it returns an error. What visit does to
+// the entries of the directory that it was given is respected.
+func (t *Tree) Walk(visit func(path string, n *Node) error) error {
+	type step struct {
+		path string
+		n    *Node
+	}
+	stack := []step{{"/", t.Root}}
+	for len(stack) > 0 {
+		s := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if err := visit(s.path, s.n); err != nil {
+			return err
+		}
+		for i := len(s.n.entries) - 1; i >= 0; i-- {
+			e := s.n.entries[i]
+			stack = append(stack, step{join(s.path, e.Name), e.Node})
+		}
+	}
+	return nil
+}
+
+func join(dir, name string) string {
+	if dir == "/" {
+		return "/" + name
+	}
+	return dir + "/" + name
+}

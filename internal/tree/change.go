@@ -123,8 +123,7 @@ func dropNames(n *Node) {
 
 // Mount puts another tree in place of the directory that path leads to, as
 // mount(8) would: the directory's own attributes and entries are hidden.
-// volume tells sub's contents apart from those of other devices.
-func (t *Tree) Mount(path string, sub *Tree, volume int) error {
+func (t *Tree) Mount(path string, sub *Tree) error {
 	at, err := t.Canonical(path)
 	if err != nil {
 		return err
@@ -137,12 +136,6 @@ func (t *Tree) Mount(path string, sub *Tree, volume int) error {
 	if !old.IsDir() {
 		return fmt.Errorf("%s: %w", fsys.Printable(path), ErrNotDir)
 	}
-	_ = sub.Walk(func(_ string, n *Node) error { // visit never fails
-		if n.Content != nil {
-			n.Content.Volume = volume
-		}
-		return nil
-	})
 	dropNames(old)
 	sub.Root.Links = 0
 	dir.Set(base, sub.Root)

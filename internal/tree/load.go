@@ -15,12 +15,13 @@ import (
 // Load reads all metadata of fs. Directories are read level by level and the
 // inodes of a level in the order of their numbers, which is disk order in
 // every filesystem at hand, so that a small cache below serves. data is the
-// device that the runs of fs refer to, best the one without a metadata cache.
+// device that the runs of fs refer to, best the one without a metadata cache;
+// volume tells its contents apart from those of a tree mounted later.
 //
 // Names that share an inode share a Node. A directory with a second name and a
 // name that stands twice in its directory are ErrCorrupt: no tree has them.
-func Load(ctx context.Context, fs fsys.FS, data blockdev.Device) (*Tree, error) {
-	l := loader{fs: fs, data: data, seen: map[fsys.Ino]*Node{}}
+func Load(ctx context.Context, fs fsys.FS, data blockdev.Device, volume int) (*Tree, error) {
+	l := loader{fs: fs, data: data, volume: volume, seen: map[fsys.Ino]*Node{}}
 	root, err := l.inode("/", fs.Root())
 	if err != nil {
 		return nil, err
@@ -41,6 +42,7 @@ func Load(ctx context.Context, fs fsys.FS, data blockdev.Device) (*Tree, error) 
 type loader struct {
 	fs     fsys.FS
 	data   blockdev.Device
+	volume int
 	seen   map[fsys.Ino]*Node
 	newest fsys.Time
 }
@@ -136,7 +138,7 @@ func (l *loader) inode(path string, ino fsys.Ino) (*Node, error) {
 		if err != nil {
 			return nil, at.wrap(err)
 		}
-		n.Content = &Content{Size: in.Size, Dev: l.data, Runs: runs}
+		n.Content = &Content{Size: in.Size, Dev: l.data, Runs: runs, Volume: l.volume}
 		if slices.ContainsFunc(runs, func(r fsys.Run) bool { return r.Phys == fsys.Encoded }) {
 			n.Content.open = func() (io.ReaderAt, error) { return l.fs.Open(ino) }
 		}

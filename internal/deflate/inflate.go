@@ -1,0 +1,374 @@
+package deflate
+
+import (
+	"encoding/binary"
+
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// A Decoder inflates raw deflate streams that lie whole in memory. The zero
+// value is ready; reuse it, one a goroutine: once its tables exist a call
+// allocates nothing.
+type Decoder struct {
+	lit   [litTableSize]uint32
+	dist  [distTableSize]uint32
+	pre   [1 << preBits]uint32
+	lens  [numLitLen + numDistSym]uint8
+	b     builder
+	fixed bool // lit and dist hold the fixed code
+
+	// The stream being read. Bits of bits above nbits are either zero or the
+	// same as those that the bytes from src[ip] will bring.
+	bits   uint64
+	nbits  uint
+	ip, op int
+
+	want   bool // record tokens
+	tokens []Token
+	ntok   int
+	runAt  int // output offset at which the literals of the next token start
+
+	last Stream
+}
+
+// Stream tells where the parts of a deflate stream lie, in bits from its start
+// (bit 0 is the low bit of byte 0).
+type Stream struct {
+	Final int64 // the BFINAL bit of the last block's header
+	End   int64 // just behind the last block
+}
+
+// Inflate decodes the raw deflate stream at the start of src into dst. It
+// returns how many bytes it wrote to dst and how many bytes of src the stream
+// takes; what follows the stream is ignored. A stream that is malformed, ends
+// early or holds more than len(dst) bytes is ondisk.ErrCorrupt, with the offset
+// within src; n then counts the bytes that were decoded before. Bytes of dst
+// behind n may have been overwritten.
+//
+// It accepts and refuses exactly what compress/flate does.
+func (d *Decoder) Inflate(dst, src []byte) (n, used int, err error) {
+	d.want = false
+	return d.inflate(dst, src)
+}
+
+// InflateTokens is Inflate, and also keeps the stream's matches for Tokens.
+func (d *Decoder) InflateTokens(dst, src []byte) (n, used int, err error) {
+	d.want = true
+	// A match makes at least three bytes; one token more holds the last literals.
+	if need := len(dst)/minMatch + 2; len(d.tokens) < need {
+		d.tokens = make([]Token, need)
+	}
+	return d.inflate(dst, src)
+}
+
+// Tokens is what the last InflateTokens found, in order; together they make all
+// of its output. The slice is valid until the next call.
+func (d *Decoder) Tokens() []Token { return d.tokens[:d.ntok] }
+
+// Stream is the shape of the last stream that was inflated without error.
+func (d *Decoder) Stream() Stream { return d.last }
+
+func (d *Decoder) inflate(dst, src []byte) (n, used int, err error) {
+	d.bits, d.nbits, d.ip, d.op = 0, 0, 0, 0
+	d.ntok, d.runAt = 0, 0
+	for final := false; !final; {
+		at := d.bitPos()
+		h, ok := d.take(src, 3)
+		if !ok {
+			return d.op, d.ip, errTruncated(src)
+		}
+		final = h&1 != 0
+		switch h >> 1 {
+		case blockStored:
+			err = d.stored(dst, src)
+		case blockFixed:
+			d.loadFixed()
+			err = d.block(dst, src)
+		case blockDynamic:
+			if err = d.readCodes(src); err == nil {
+				err = d.block(dst, src)
+			}
+		default:
+			err = d.corrupt("block type 3")
+		}
+		if err != nil {
+			return d.op, d.ip, err
+		}
+		d.last.Final = at
+	}
+	d.last.End = d.bitPos()
+	if d.want && d.runAt < d.op {
+		d.tokens[d.ntok] = makeToken(d.op-d.runAt, 0, 0)
+		d.ntok++
+	}
+	return d.op, int(d.last.End+7) / 8, nil
+}
+
+// bitPos is how many bits have been consumed.
+func (d *Decoder) bitPos() int64 { return int64(d.ip)*8 - int64(d.nbits) }
+
+func (d *Decoder) corrupt(format string, args ...any) error {
+	return ondisk.Corruptf(d.bitPos()/8, "deflate stream: "+format, args...)
+}
+
+func errTruncated(src []byte) error {
+	return ondisk.Corruptf(int64(len(src)), "deflate stream: ends before its final block does")
+}
+
+// fill makes at least 48 bits available, or as many as src still has.
+func (d *Decoder) fill(src []byte) {
+	d.bits &= 1<<d.nbits - 1
+	if len(src)-d.ip >= 8 {
+		d.bits |= binary.LittleEndian.Uint64(src[d.ip:]) << d.nbits
+		k := (63 - d.nbits) >> 3
+		d.ip += int(k)
+		d.nbits += k * 8
+		return
+	}
+	for d.nbits <= 56 && d.ip < len(src) {
+		d.bits |= uint64(src[d.ip]) << d.nbits
+		d.ip++
+		d.nbits += 8
+	}
+}
+
+// take consumes n bits, at most 16; false if src ends before.
+func (d *Decoder) take(src []byte, n uint) (v uint, ok bool) {
+	if d.nbits < n {
+		if d.fill(src); d.nbits < n {
+			return 0, false
+		}
+	}
+	v = uint(d.bits) & (1<<n - 1)
+	d.bits >>= n
+	d.nbits -= n
+	return v, true
+}
+
+// stored copies a stored block.
+func (d *Decoder) stored(dst, src []byte) error {
+	d.bits >>= d.nbits & 7
+	d.nbits &^= 7
+	d.ip -= int(d.nbits / 8)
+	d.bits, d.nbits = 0, 0
+	if len(src)-d.ip < 4 {
+		return errTruncated(src)
+	}
+	n := int(binary.LittleEndian.Uint16(src[d.ip:]))
+	if inv := int(binary.LittleEndian.Uint16(src[d.ip+2:])); n != inv^0xffff {
+		return d.corrupt("stored block of length %#x with complement %#x, want %#x", n, inv, n^0xffff)
+	}
+	d.ip += 4
+	if len(src)-d.ip < n {
+		return errTruncated(src)
+	}
+	if len(dst)-d.op < n {
+		return d.tooLong(dst)
+	}
+	copy(dst[d.op:], src[d.ip:d.ip+n])
+	d.ip += n
+	d.op += n
+	return nil
+}
+
+func (d *Decoder) tooLong(dst []byte) error {
+	return d.corrupt("holds more than %d bytes", len(dst))
+}
+
+func (d *Decoder) loadFixed() {
+	if d.fixed {
+		return
+	}
+	d.b.build(d.lit[:], litBits, fixedLitLens[:], litEntries[:])
+	d.b.build(d.dist[:], distBits, fixedDistLens[:], distEntries[:])
+	pairLiterals(&d.lit)
+	d.fixed = true
+}
+
+// readCodes reads the header of a dynamic block and builds its tables.
+func (d *Decoder) readCodes(src []byte) error {
+	h, ok := d.take(src, 14)
+	if !ok {
+		return errTruncated(src)
+	}
+	nlit, ndist, npre := int(h&31)+257, int(h>>5&31)+1, int(h>>10)+4
+	if nlit > maxLitLen {
+		return d.corrupt("%d literal/length codes, at most %d", nlit, maxLitLen)
+	}
+	if ndist > maxDistSym {
+		return d.corrupt("%d distance codes, at most %d", ndist, maxDistSym)
+	}
+	var pre [numPreSym]uint8
+	for _, sym := range preOrder[:npre] {
+		n, ok := d.take(src, 3)
+		if !ok {
+			return errTruncated(src)
+		}
+		pre[sym] = uint8(n)
+	}
+	if !d.b.build(d.pre[:], preBits, pre[:], preEntries[:]) {
+		return d.corrupt("code length code is not complete")
+	}
+	d.fixed = false
+	lens := d.lens[:nlit+ndist]
+	for i := 0; i < len(lens); {
+		if d.nbits < maxPreLen+7 {
+			d.fill(src)
+		}
+		e := d.pre[d.bits&(1<<preBits-1)]
+		if e&entryOdd != 0 {
+			if d.nbits == 0 {
+				return errTruncated(src)
+			}
+			return d.corrupt("code length code is unassigned")
+		}
+		if _, ok := d.take(src, uint(e&63)); !ok {
+			return errTruncated(src)
+		}
+		sym := e >> 16
+		if sym < 16 {
+			lens[i] = uint8(sym)
+			i++
+			continue
+		}
+		var fill uint8
+		var extra, n uint
+		switch sym {
+		case 16:
+			if i == 0 {
+				return d.corrupt("code lengths start with a repetition")
+			}
+			fill, extra, n = lens[i-1], 2, 3
+		case 17:
+			extra, n = 3, 3
+		default:
+			extra, n = 7, 11
+		}
+		v, ok := d.take(src, extra)
+		if !ok {
+			return errTruncated(src)
+		}
+		n += v
+		if uint(len(lens)-i) < n {
+			return d.corrupt("%d code lengths, want %d", uint(i)+n, len(lens))
+		}
+		for ; n > 0; n-- {
+			lens[i] = fill
+			i++
+		}
+	}
+	if !d.b.build(d.lit[:], litBits, lens[:nlit], litEntries[:]) {
+		return d.corrupt("literal/length code is not complete")
+	}
+	if !d.b.build(d.dist[:], distBits, lens[nlit:], distEntries[:]) {
+		return d.corrupt("distance code is not complete")
+	}
+	pairLiterals(&d.lit)
+	return nil
+}
+
+// block decodes the symbols of a block whose codes are in d.lit and d.dist.
+func (d *Decoder) block(dst, src []byte) error {
+	for {
+		if done, err := d.fast(dst, src); done || err != nil {
+			return err
+		}
+		if done, err := d.careful(dst, src); done || err != nil {
+			return err
+		}
+	}
+}
+
+// careful decodes up to the end of the block with every limit checked at every
+// step; it serves the ends of src and dst, where fast has no room.
+func (d *Decoder) careful(dst, src []byte) (done bool, err error) {
+	for {
+		if d.nbits < 48 {
+			d.fill(src)
+		}
+		e := d.lit[d.bits&(1<<litBits-1)]
+		if e&(entryLit|entryOdd) == entryOdd && e&entryLink != 0 {
+			if !d.drop(e) {
+				return false, errTruncated(src)
+			}
+			e = d.lit[uint(e>>16)+uint(d.bits)&(1<<(e>>8&15)-1)]
+		}
+		saved := d.bits
+		if e >= entryLit {
+			n := int(e >> 24 & 3)
+			if !d.drop(e) {
+				return false, errTruncated(src)
+			}
+			for i := range n {
+				if d.op == len(dst) {
+					return false, d.tooLong(dst)
+				}
+				dst[d.op] = byte(e >> (8 + 8*i))
+				d.op++
+			}
+			continue
+		}
+		if e&entryOdd != 0 {
+			if !d.drop(e) || e&entryEnd == 0 && d.nbits == 0 {
+				return false, errTruncated(src)
+			}
+			if e&entryEnd == 0 {
+				return false, d.corrupt("literal/length code is unassigned")
+			}
+			return true, nil
+		}
+		if !d.drop(e) {
+			return false, errTruncated(src)
+		}
+		length := int(e>>16) + int(saved&(1<<(e&63)-1)>>(e>>8&31))
+
+		e = d.dist[d.bits&(1<<distBits-1)]
+		if e&entryOdd != 0 && e&entryLink != 0 {
+			if !d.drop(e) {
+				return false, errTruncated(src)
+			}
+			e = d.dist[uint(e>>16)+uint(d.bits)&(1<<(e>>8&15)-1)]
+		}
+		if e&entryOdd != 0 {
+			if d.nbits == 0 {
+				return false, errTruncated(src)
+			}
+			return false, d.corrupt("distance code is unassigned")
+		}
+		saved = d.bits
+		if !d.drop(e) {
+			return false, errTruncated(src)
+		}
+		dist := int(e>>16) + int(saved&(1<<(e&63)-1)>>(e>>8&31))
+		if dist > d.op {
+			return false, d.tooFar(dist)
+		}
+		if length > len(dst)-d.op {
+			return false, d.tooLong(dst)
+		}
+		if d.want {
+			d.tokens[d.ntok] = makeToken(d.op-d.runAt, length, dist)
+			d.ntok++
+			d.runAt = d.op + length
+		}
+		for i := d.op; i < d.op+length; i++ {
+			dst[i] = dst[i-dist]
+		}
+		d.op += length
+	}
+}
+
+// drop consumes the bits of e; false if there are too few.
+func (d *Decoder) drop(e uint32) bool {
+	n := uint(e & 63)
+	if n > d.nbits {
+		return false
+	}
+	d.bits >>= n
+	d.nbits -= n
+	return true
+}
+
+func (d *Decoder) tooFar(dist int) error {
+	return d.corrupt("match reaches %d bytes back, only %d are there", dist, d.op)
+}

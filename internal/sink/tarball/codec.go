@@ -1,0 +1,44 @@
+package tarball
+
+import (
+	"fmt"
+	"slices"
+)
+
+// encoder turns tasks into output bytes; one worker's own.
+type encoder interface {
+	// encode sets t.out, and t.crc where the format wants it.
+	encode(t *task, r *reader) error
+}
+
+// codec is a format: what stands before and after the encoded tasks.
+type codec struct {
+	head    []byte
+	encoder func() encoder
+	tail    func(crc uint32, plain int64) []byte
+}
+
+func codecFor(f Format, c Compression) (codec, error) {
+	switch f {
+	case Tar:
+		return codec{encoder: func() encoder { return stored{} }}, nil
+	case Gzip:
+		return gzipCodec(c), nil
+	case Zstd:
+		return zstdCodec(c), nil
+	case Xz:
+		return xzCodec(c), nil
+	}
+	return codec{}, fmt.Errorf("format %d is none of the known ones", f)
+}
+
+// stored is the encoder of a plain tar.
+type stored struct{}
+
+func (stored) encode(t *task, r *reader) error {
+	t.out = resize(t.out, t.size)
+	return r.fill(t.out, t)
+}
+
+// resize returns b with n bytes of any value.
+func resize(b []byte, n int) []byte { return slices.Grow(b[:0], n)[:n] }

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -62,6 +63,49 @@ func (t *Tree) WriteFile(path string, data []byte, perm uint32) error {
 		n.Mode, n.UID, n.GID, n.Xattrs = old.Mode, old.UID, old.GID, slices.Clone(old.Xattrs)
 	}
 	return t.Put(path, n)
+}
+
+// Update is WriteFile that follows symbolic links to an existing file, and
+// tells whether anything changed. A link that leads nowhere is replaced.
+func (t *Tree) Update(path string, data []byte, perm uint32) (bool, error) {
+	at, n, err := t.resolve(path, true)
+	switch {
+	case errors.Is(err, ErrNotExist), errors.Is(err, ErrLoop):
+		return true, t.WriteFile(path, data, perm)
+	case err != nil:
+		return false, err
+	case n.IsDir():
+		return false, fmt.Errorf("%s: is a directory", fsys.Printable(path))
+	}
+	if n.IsRegular() && n.Size() == int64(len(data)) {
+		old, err := n.Read(n.Size())
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", fsys.Printable(path), err)
+		}
+		if bytes.Equal(old, data) {
+			return false, nil
+		}
+	}
+	return true, t.WriteFile(at, data, perm)
+}
+
+// Own returns the node that path leads to, links followed, for a change of its
+// attributes: a file that has other names is copied first, so that only this
+// name sees the change.
+func (t *Tree) Own(path string) (*Node, error) {
+	at, n, err := t.resolve(path, true)
+	if err != nil || n.Links <= 1 || n.IsDir() {
+		return n, err
+	}
+	dir, base, err := t.Parent(at)
+	if err != nil {
+		return nil, err
+	}
+	c := *n
+	c.Xattrs = slices.Clone(n.Xattrs)
+	c.Links = 0
+	dir.Set(base, &c)
+	return &c, nil
 }
 
 // Symlink makes path a symbolic link to target.

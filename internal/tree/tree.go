@@ -37,6 +37,11 @@ type Entry struct {
 	Node *Node
 }
 
+// New returns a tree that has nothing but a root directory.
+func New() *Tree {
+	return &Tree{Root: &Node{Mode: fsys.ModeDir | 0o755, Links: 1}}
+}
+
 // IsDir tells whether n is a directory.
 func (n *Node) IsDir() bool { return n.Mode&fsys.ModeType == fsys.ModeDir }
 

@@ -210,7 +210,7 @@ func (p *parser) next() (*statement, string) {
 			return p.setting()
 		case c == ';':
 			return nil, `";" starts no comment for WSL, "#" does`
-		case c == 0xef && bytes.HasPrefix(p.b[p.pos:], []byte("\xef\xbb\xbf")):
+		case c == 0xef && bytes.HasPrefix(p.b[p.pos:], []byte(bom)):
 			return nil, "the file starts with a byte order mark, which WSL takes for a malformed line; save it as UTF-8 without one"
 		default:
 			return nil, fmt.Sprintf("a line starts with a letter, [ or #, not with %q", rune(c))

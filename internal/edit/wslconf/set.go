@@ -112,7 +112,7 @@ func encode(value string) (string, error) {
 		case c == '\t':
 			b.WriteString(`\t`)
 		case c == 0 || c == '\r':
-			return "", fmt.Errorf("%q cannot be written in a form that WSL reads: it has no escape for character %#02x", value, c)
+			return "", fmt.Errorf("%q cannot be written in a form that WSL reads: it has no escape for character %#x", value, c)
 		case c >= 0x80:
 			return "", fmt.Errorf("%q is not ASCII; what WSL makes of other characters depends on its locale", value)
 		default:
@@ -131,33 +131,62 @@ func encode(value string) (string, error) {
 // It returns what it did, by line; nothing for a file that is well-formed.
 func (f *File) Repair() []Issue {
 	var done []Issue
-	for f.dead >= 0 { // each round moves the first malformed line further down
-		issue := f.issues[len(f.issues)-1]
-		head, rest := f.raw[:f.dead], f.raw[f.dead:]
-		line, below, found := bytes.Cut(rest, []byte("\n"))
-		if found {
-			line = rest[:len(line)+1]
+	var out []byte
+	p := &parser{b: f.raw, line: 1}
+	for {
+		s, why := p.next()
+		if why == "" && s != nil {
+			continue
 		}
-		text := bytes.TrimLeft(line, " \t")
-		var mended []byte
+		if why == "" {
+			out = append(out, p.b...)
+			break
+		}
+		done = append(done, Issue{p.line, Fatal, "", why})
+		out = append(out, p.b[:p.start]...)
+		rest := p.b[p.start:]
+		text := bytes.TrimLeft(rest, " \t")
+		below := text[len(firstLine(text)):]
 		switch {
-		case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
-			mended = text[3:]
+		case bytes.HasPrefix(text, []byte(bom)):
+			below = text[len(bom):]
 		case text[0] == '[':
-			mended, below = mendHeader(text, below)
+			out, below = mendHeader(out, text)
 		case text[0] == ';':
-			mended = append([]byte("#"), text[1:]...)
+			out = append(append(out, '#'), firstLine(text)[1:]...)
 		default:
-			mended = append([]byte("# "), bytes.ReplaceAll(text, []byte("\r"), nil)...)
+			out = comment(out, firstLine(text))
 		}
-		f.raw = slices.Concat(head, mended, below)
+		lines := bytes.Count(rest[:len(rest)-len(below)], []byte("\n"))
+		p = &parser{b: below, line: p.line + lines}
+	}
+	if done != nil {
+		f.raw = out
 		f.parse()
-		done = append(done, issue)
 	}
 	return done
 }
 
-func mendHeader(line, below []byte) (mended, rest []byte) {
+const bom = "\xef\xbb\xbf" // the byte order mark in UTF-8
+
+// firstLine is b up to and including its first line feed.
+func firstLine(b []byte) []byte {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return b[:i+1]
+	}
+	return b
+}
+
+// comment appends line as a comment, with plain line ends.
+func comment(out, line []byte) []byte {
+	return append(append(out, "# "...), bytes.ReplaceAll(line, []byte("\r"), nil)...)
+}
+
+// mendHeader appends the malformed header that b starts with to out, as WSL
+// takes it, or else as comments with all of its section.
+func mendHeader(out, b []byte) (mended, below []byte) {
+	line := firstLine(b)
+	b = b[len(line):]
 	name, after, closed := strings.Cut(string(line[1:]), "]")
 	name, after = strings.TrimSpace(name), strings.TrimSpace(after)
 	p := &parser{b: []byte(name)}
@@ -165,23 +194,21 @@ func mendHeader(line, below []byte) (mended, rest []byte) {
 		if after != "" && after[0] != '#' {
 			after = "# " + after
 		}
-		return []byte(strings.TrimSpace("["+name+"] "+after) + "\n"), below
+		return append(out, strings.TrimSpace("["+name+"] "+after)+"\n"...), b
 	}
-	mended = append([]byte("# "), bytes.ReplaceAll(line, []byte("\r"), nil)...)
-	for len(below) > 0 {
-		l, after, found := bytes.Cut(below, []byte("\n"))
-		if found {
-			l = below[:len(l)+1]
+	out = comment(out, line)
+	for len(b) > 0 {
+		line := firstLine(b)
+		text := bytes.Trim(line, " \t\r\n")
+		switch {
+		case len(text) == 0 || text[0] == '#':
+			out = append(out, line...)
+		case text[0] == '[':
+			return out, b
+		default:
+			out = comment(out, line)
 		}
-		text := bytes.TrimLeft(l, " \t")
-		if len(text) > 0 && text[0] == '[' {
-			break
-		}
-		if len(bytes.TrimSpace(text)) > 0 && text[0] != '#' {
-			mended = append(mended, "# "...)
-		}
-		mended = append(mended, bytes.ReplaceAll(l, []byte("\r"), nil)...)
-		below = after
+		b = b[len(line):]
 	}
-	return mended, below
+	return out, b
 }

@@ -21,11 +21,24 @@ type Forker interface {
 }
 
 // Fork returns dev's one-goroutine view where it has one, else dev itself.
+// Give the result back with Release.
 func Fork(dev Device) Device {
 	if f, ok := dev.(Forker); ok {
 		return f.Fork()
 	}
 	return dev
+}
+
+// Release closes view, which Fork made of dev. Where Fork returned dev itself
+// there is nothing to give back, and dev stays open.
+func Release(dev, view Device) error {
+	if _, ok := dev.(Forker); !ok {
+		return nil
+	}
+	if c, ok := view.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 // Mapper is a Device that knows which of its parts were ever written.

@@ -22,6 +22,7 @@ func Section(dev Device, off, n int64) (Device, error) {
 type section struct {
 	dev    Device
 	off, n int64
+	parent Device // of a view: what dev was forked from
 }
 
 func (s *section) Size() int64 { return s.n }
@@ -49,13 +50,16 @@ func (s *section) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-func (s *section) Fork() Device { return &section{dev: Fork(s.dev), off: s.off, n: s.n} }
+func (s *section) Fork() Device {
+	return &section{dev: Fork(s.dev), off: s.off, n: s.n, parent: s.dev}
+}
 
+// Close gives back what Fork made; a section that is no view owns nothing.
 func (s *section) Close() error {
-	if c, ok := s.dev.(io.Closer); ok {
-		return c.Close()
+	if s.parent == nil {
+		return nil
 	}
-	return nil
+	return Release(s.parent, s.dev)
 }
 
 // NextExtent takes a Device that is no Mapper as wholly written.
@@ -71,7 +75,7 @@ func (s *section) NextExtent(off int64) (Extent, error) {
 type clusterSection struct{ section }
 
 func (s *clusterSection) Fork() Device {
-	return &clusterSection{section{dev: Fork(s.dev), off: s.off, n: s.n}}
+	return &clusterSection{section{dev: Fork(s.dev), off: s.off, n: s.n, parent: s.dev}}
 }
 
 func (s *clusterSection) Cluster(off int64) (Cluster, error) {

@@ -1,0 +1,306 @@
+//go:build oracle && linux
+
+package all
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	kzstd "github.com/klauspost/compress/zstd"
+	reader "github.com/lima-vm/go-qcow2reader"
+	qcow2reader "github.com/lima-vm/go-qcow2reader/image/qcow2"
+
+	"github.com/wslimg/wslimg/internal/blockdev"
+)
+
+// run runs a tool and fails the test if that fails.
+func run(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// sample makes the content of a disk: text, noise, runs of one byte, zeros.
+func sample(rnd *rand.Rand, size int) []byte {
+	b := make([]byte, size)
+	for pos := 0; pos < size; {
+		part := b[pos:min(size, pos+1+rnd.IntN(200_000))]
+		switch rnd.IntN(4) {
+		case 0:
+			for i := range part {
+				part[i] = "the quick brown fox"[rnd.IntN(19)]
+			}
+		case 1:
+			for i := range part {
+				part[i] = byte(rnd.Uint32())
+			}
+		case 2:
+			for i := range part {
+				part[i] = byte(pos)
+			}
+		}
+		pos += len(part)
+	}
+	return b
+}
+
+// scribble lets qemu-io change an image at random.
+func scribble(t *testing.T, rnd *rand.Rand, file string, size, ops int) {
+	t.Helper()
+	args := []string{"-f", "qcow2", "-d", "unmap", file}
+	for range ops {
+		off := rnd.IntN(size/512) * 512
+		n := min(size-off, (1+rnd.IntN(300))*512)
+		var op string
+		switch rnd.IntN(5) {
+		case 0:
+			op = fmt.Sprintf("write -z %d %d", off, n)
+		case 1:
+			op = fmt.Sprintf("write -z -u %d %d", off, n)
+		case 2:
+			op = fmt.Sprintf("discard %d %d", off, n)
+		default:
+			op = fmt.Sprintf("write -P %d %d %d", 1+rnd.IntN(255), off, n)
+		}
+		args = append([]string{"-c", op}, args...)
+	}
+	run(t, "qemu-io", args...)
+}
+
+// compare holds the image against what qemu-img makes of it, by several sizes
+// of read, on the device and on a fork.
+func compare(t *testing.T, file string) {
+	t.Helper()
+	raw := file + ".raw"
+	run(t, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", file, raw)
+	want, err := os.ReadFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := Open(t.Context(), file, Options{AllowBacking: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	if img.Device.Size() != int64(len(want)) {
+		t.Fatalf("size %d, qemu-img says %d", img.Device.Size(), len(want))
+	}
+	same := func(what string, dev blockdev.Device, chunk int) {
+		t.Helper()
+		got := make([]byte, chunk)
+		for off := 0; off < len(want); off += chunk {
+			n, err := dev.ReadAt(got, int64(off))
+			if err != nil && (err != io.EOF || off+chunk <= len(want)) {
+				t.Fatalf("%s: read %d at %#x: %v", what, chunk, off, err)
+			}
+			if part := want[off:min(off+chunk, len(want))]; !bytes.Equal(got[:n], part) {
+				t.Fatalf("%s: read %d at %#x: got %d bytes, other than qemu-img's", what, chunk, off, n)
+			}
+		}
+	}
+	fork := blockdev.Fork(img.Device)
+	defer blockdev.Release(img.Device, fork)
+	same("device", img.Device, 1<<20)
+	same("fork", fork, 1<<20)
+	same("device", img.Device, 5000)
+	same("fork", fork, 70_001)
+	same("fork", fork, len(want)+1)
+	same("cache", blockdev.Cache(img.Device, blockdev.CacheBlock, blockdev.CacheBytes), 4096)
+	sameExtents(t, img.Device, want, file)
+	sameClusters(t, img.Device.(blockdev.Clusters), want)
+}
+
+// sameExtents holds NextExtent against the bytes and qemu-img map.
+func sameExtents(t *testing.T, dev blockdev.Device, want []byte, file string) {
+	t.Helper()
+	zeros := make([]byte, len(want))
+	covered := make([]bool, len(want)) // by extents with bytes; holes of the file may be missing
+	for off := int64(0); off < dev.Size(); {
+		e, err := dev.(blockdev.Mapper).NextExtent(off)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Off != off || e.Len <= 0 || e.Len > dev.Size()-off {
+			t.Fatalf("extent %+v at %#x of %#x", e, off, dev.Size())
+		}
+		if e.Zero && !bytes.Equal(want[off:off+e.Len], zeros[:e.Len]) {
+			t.Fatalf("extent %+v is not zero", e)
+		}
+		if !e.Zero {
+			for i := off; i < off+e.Len; i++ {
+				covered[i] = true
+			}
+		}
+		off += e.Len
+	}
+	var ranges []struct {
+		Start, Length int64
+		Zero, Data    bool
+	}
+	if err := json.Unmarshal(run(t, "qemu-img", "map", "-f", "qcow2", "--output=json", file), &ranges); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range ranges {
+		if r.Start >= int64(len(want)) {
+			continue
+		}
+		part := covered[r.Start:min(r.Start+r.Length, int64(len(want)))]
+		if r.Zero && slices.Contains(part, true) {
+			t.Errorf("range %+v is zero for qemu-img, NextExtent says otherwise", r)
+		}
+	}
+}
+
+// sameClusters decodes what Cluster and ReadStored hand out.
+func sameClusters(t *testing.T, dev blockdev.Clusters, want []byte) {
+	t.Helper()
+	zstd, err := kzstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zstd.Close()
+	fork := blockdev.Fork(dev).(blockdev.Clusters)
+	var buf []byte
+	for off := int64(0); off < dev.Size(); {
+		c, err := dev.Cluster(off)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Off > off || c.Off+c.Len <= off {
+			t.Fatalf("cluster %+v does not hold %#x", c, off)
+		}
+		if buf, err = fork.ReadStored(c, buf); err != nil {
+			t.Fatal(err)
+		}
+		plain := buf
+		switch c.Storage {
+		case blockdev.Zero:
+			plain = make([]byte, c.Len)
+		case blockdev.Deflate:
+			plain = inflateAll(t, buf, c.Len)
+		case blockdev.Zstd:
+			if plain, err = zstd.DecodeAll(buf, nil); err != nil {
+				t.Fatalf("cluster %+v: %v", c, err)
+			}
+		}
+		if int64(len(plain)) != c.Len {
+			t.Fatalf("cluster %+v: %d bytes", c, len(plain))
+		}
+		end := min(c.Off+c.Len, dev.Size())
+		if !bytes.Equal(plain[:end-c.Off], want[c.Off:end]) {
+			t.Fatalf("cluster %+v: other bytes than qemu-img's", c)
+		}
+		off = c.Off + c.Len
+	}
+}
+
+// whole fills the buffer, without io.EOF when it is full: go-qcow2reader reads
+// once and takes io.EOF beside data for a failure.
+type whole struct{ io.ReadCloser }
+
+func (w whole) Read(p []byte) (int, error) { return io.ReadFull(w.ReadCloser, p) }
+
+// secondOpinion holds the image against go-qcow2reader.
+func secondOpinion(t *testing.T, file string) {
+	t.Helper()
+	qcow2reader.SetDecompressor(qcow2reader.CompressionTypeZlib, func(r io.Reader) (io.ReadCloser, error) {
+		return whole{flate.NewReader(r)}, nil
+	})
+	qcow2reader.SetDecompressor(qcow2reader.CompressionTypeZstd, func(r io.Reader) (io.ReadCloser, error) {
+		d, err := kzstd.NewReader(r)
+		if err != nil {
+			return nil, err
+		}
+		return whole{d.IOReadCloser()}, nil
+	})
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// go-qcow2reader wants the last compressed cluster's sectors to be whole.
+	if err := f.Truncate(info.Size() + 4<<20); err != nil {
+		t.Fatal(err)
+	}
+	other, err := reader.Open(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Readable(); err != nil {
+		t.Fatal(err)
+	}
+	img, err := Open(t.Context(), file, Options{AllowBacking: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	const chunk = 64 << 10
+	a, b := make([]byte, chunk), make([]byte, chunk)
+	for off := int64(0); off < img.Device.Size(); off += chunk {
+		n := min(chunk, img.Device.Size()-off)
+		if _, err := img.Device.ReadAt(a[:n], off); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(io.NewSectionReader(other, off, n), b[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a[:n], b[:n]) {
+			t.Fatalf("go-qcow2reader reads other bytes at %#x", off)
+		}
+	}
+}
+
+func TestMatrix(t *testing.T) {
+	const size = 9<<20 + 3*512
+	for _, clusterSize := range []int{512, 4 << 10, 64 << 10, 2 << 20} {
+		for _, opts := range []string{
+			"compat=0.10", "compat=1.1", "compat=1.1,lazy_refcounts=on", "compat=1.1,compression_type=zstd",
+			"compat=1.1,extended_l2=on", "compat=1.1,extended_l2=on,compression_type=zstd", "compat=1.1,preallocation=metadata",
+		} {
+			if clusterSize < 16<<10 && strings.Contains(opts, "extended_l2") {
+				continue
+			}
+			for _, compress := range []bool{false, true} {
+				if compress && strings.Contains(opts, "preallocation") {
+					continue
+				}
+				t.Run(fmt.Sprintf("%d,%s,%v", clusterSize, opts, compress), func(t *testing.T) {
+					rnd := rand.New(rand.NewPCG(uint64(clusterSize), 7))
+					dir := t.TempDir()
+					raw, file := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "disk.qcow2")
+					if err := os.WriteFile(raw, sample(rnd, size), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					args := []string{"convert", "-f", "raw", "-O", "qcow2", "-o", fmt.Sprintf("cluster_size=%d,%s", clusterSize, opts)}
+					if compress {
+						args = append(args, "-c")
+					}
+					run(t, "qemu-img", append(args, raw, file)...)
+					compare(t, file)
+					scribble(t, rnd, file, size, 60)
+					compare(t, file)
+					secondOpinion(t, file)
+				})
+			}
+		}
+	}
+}

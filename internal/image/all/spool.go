@@ -1,0 +1,98 @@
+package all
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/wslimg/wslimg/internal/hostfile"
+	"github.com/wslimg/wslimg/internal/image"
+	"github.com/wslimg/wslimg/internal/image/wrap"
+)
+
+const (
+	defaultMaxSpool = 16 << 40
+	copyBuffer      = 1 << 20
+)
+
+// spool unwraps r, of total bytes if that is known, into a temporary file.
+func spool(ctx context.Context, img *image.Image, r io.Reader, total int64, opts Options) (file *hostfile.File, err error) {
+	in := &source{ctx: ctx, r: r, total: total, progress: opts.Progress}
+	var sum *digest
+	if opts.Digest != "" {
+		if sum, err = newDigest(opts.Digest); err != nil {
+			return nil, err
+		}
+		in.r = io.TeeReader(r, sum)
+	}
+	temp, err := hostfile.NewTemp(opts.TempDir)
+	if err != nil {
+		return nil, err
+	}
+	limit := opts.MaxSpool
+	if limit == 0 {
+		limit = defaultMaxSpool
+	}
+	img.Wrapping, err = wrap.Unwrap(temp, in, limit)
+	if err == nil && sum != nil {
+		// What follows the wrapping belongs to the file too.
+		if _, err = io.Copy(io.Discard, in); err == nil {
+			err = sum.check()
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, temp.Close())
+	}
+	return temp.File(img.Name)
+}
+
+// source is the reader of an image file that is read from end to end.
+type source struct {
+	ctx         context.Context //nolint:containedctx // an io.Reader takes none
+	r           io.Reader
+	done, total int64
+	progress    func(done, total int64)
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, &wrap.SourceError{Err: err}
+	}
+	n, err := s.r.Read(p)
+	s.done += int64(n)
+	if s.progress != nil {
+		s.progress(s.done, s.total)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &wrap.SourceError{Err: err}
+	}
+	return n, err
+}
+
+// digest is the hash of a file and what it should be.
+type digest struct {
+	hash.Hash
+	want string
+}
+
+// newDigest takes "sha256:" and 64 hexadecimal digits.
+func newDigest(text string) (*digest, error) {
+	algorithm, want, _ := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(want)
+	if algorithm != "sha256" || err != nil || len(raw) != sha256.Size {
+		return nil, fmt.Errorf("digest %q: want sha256: and 64 hexadecimal digits", text)
+	}
+	return &digest{sha256.New(), strings.ToLower(want)}, nil
+}
+
+func (d *digest) check() error {
+	if got := hex.EncodeToString(d.Sum(nil)); got != d.want {
+		return fmt.Errorf("digest sha256:%s, want sha256:%s", got, d.want)
+	}
+	return nil
+}

@@ -36,6 +36,8 @@ type header struct {
 	link  string // raw bytes
 	dev   fsys.Rdev
 	pax   []record // beyond what the fields above need
+
+	sparse bool // pax holds the real name; name may be cut short
 }
 
 // record is a pax record.
@@ -58,7 +60,7 @@ func (h *header) append(b []byte) ([]byte, error) {
 	need := func(key, value string) { pax = append(pax, record{key, value}) }
 
 	var fits bool
-	if u.prefix, u.name, fits = splitName(h.name); !fits {
+	if u.prefix, u.name, fits = splitName(h.name); !fits && !h.sparse {
 		need("path", h.name)
 	}
 	if u.link = h.link; len(h.link) > len(ustarLink{}) {

@@ -8,11 +8,15 @@ import (
 	"github.com/wslimg/wslimg/internal/tree"
 )
 
+// maxPath is the longest name that extraction can use: PATH_MAX less its NUL.
+const maxPath = 4095
+
 // planner lays the tree out as a tar stream, entry by entry.
 type planner struct {
 	cutter
-	stats *tally
-	buf   []byte // headers of the current entry
+	bigXattrs bool
+	stats     *tally
+	buf       []byte // headers of the current entry
 }
 
 func (p *planner) run(items []tree.Item, next func() (*task, error)) error {
@@ -33,6 +37,9 @@ func (p *planner) entry(it tree.Item) error {
 	h := header{
 		name: member(it.Path, n.IsDir()),
 		mode: n.Mode & fsys.ModePerm, uid: n.UID, gid: n.GID, mtime: n.Mtime,
+	}
+	if len(h.name) > maxPath {
+		return fileError(it.Path, ondisk.Unsupportedf("path of %d bytes, at most %d can be extracted; leave it out", len(it.Path), maxPath-1))
 	}
 	kind := ""
 	switch n.Mode & fsys.ModeType {
@@ -61,7 +68,7 @@ func (p *planner) entry(it tree.Item) error {
 	}
 	p.stats.Entries[kind]++
 	var err error
-	if h.pax, err = xattrRecords(n, func(kind string) { p.stats.lose(kind, it.Path, false) }); err != nil {
+	if h.pax, err = xattrRecords(n, p.bigXattrs, func(kind string) { p.stats.lose(kind, it.Path, false) }); err != nil {
 		return fileError(it.Path, err)
 	}
 	if n.IsRegular() && n.Size() > 0 {
@@ -125,20 +132,14 @@ func (p *planner) member(path string, h *header, head []byte, content func() err
 }
 
 // segment plans the bytes of s; run is the first that may hold some of them.
-// It returns the run to go on with.
+// It returns the run that holds the byte after them.
 func (p *planner) segment(path string, c *tree.Content, s segment, run int) (int, error) {
 	if c.Runs == nil {
 		return 0, p.stretch(piece{path: path, file: c, off: s.off}, s.len)
 	}
-	for ; run < len(c.Runs); run++ {
+	for ; run < len(c.Runs) && c.Runs[run].Off < s.end(); run++ {
 		r := c.Runs[run]
 		from, to := max(s.off, r.Off), min(s.end(), r.Off+r.Len)
-		if r.Off >= s.end() {
-			break
-		}
-		if from >= to {
-			continue
-		}
 		pc := piece{path: path}
 		switch {
 		case r.Phys >= 0:
@@ -148,6 +149,9 @@ func (p *planner) segment(path string, c *tree.Content, s segment, run int) (int
 		}
 		if err := p.stretch(pc, to-from); err != nil {
 			return run, err
+		}
+		if r.Off+r.Len > s.end() {
+			break
 		}
 	}
 	return run, nil

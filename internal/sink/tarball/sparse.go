@@ -33,22 +33,32 @@ func (s segment) end() int64 { return s.off + s.len }
 
 // segments lists the parts of a file that are stored, and tells whether what
 // lies between them goes as holes. If not, it is one segment: everything.
+// Segments but the last are whole blocks: GNU tar reads each from a new block.
 func segments(c *tree.Content) ([]segment, bool) {
 	var segs []segment
-	holes := int64(0)
+	holes, end := int64(0), int64(0) // end of the last hole
 	for _, r := range c.Runs {
-		if r.Phys == fsys.Hole && r.Len >= minHole {
-			holes += r.Len
+		if r.Phys != fsys.Hole {
 			continue
 		}
-		if n := len(segs); n > 0 && segs[n-1].end() == r.Off {
-			segs[n-1].len += r.Len
-		} else {
-			segs = append(segs, segment{r.Off, r.Len})
+		from, to := r.Off+int64(padding(r.Off)), r.Off+r.Len
+		if to < c.Size {
+			to -= to % block
 		}
+		if to-from < minHole {
+			continue
+		}
+		if from > end {
+			segs = append(segs, segment{end, from - end})
+		}
+		holes += to - from
+		end = to
 	}
 	if holes < minSparse {
 		return []segment{{0, c.Size}}, false
+	}
+	if end < c.Size {
+		segs = append(segs, segment{end, c.Size - end})
 	}
 	return segs, true
 }
@@ -78,7 +88,9 @@ func (h *header) makeSparse(size int64) {
 		record{sparseName, h.name},
 		record{sparseRealsize, strconv.FormatInt(size, 10)},
 	)
-	// The name that readers without this extension show.
+	// The name that readers without this extension show. It may be cut short:
+	// a path record would take the place of the real name in some of the others.
 	i := strings.LastIndexByte(h.name, '/') + 1
 	h.name = h.name[:i] + "GNUSparseFile.0/" + h.name[i:]
+	h.sparse = true
 }

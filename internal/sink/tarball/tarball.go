@@ -52,6 +52,9 @@ type Options struct {
 	Compression Compression
 	Order       tree.Order
 	Jobs        int // workers; 0 means one a processor
+	// BigXattrs keeps attributes that ext4, as WSL formats it, has no room
+	// for: WSL's import fails on them, other filesystems may hold them.
+	BigXattrs bool
 }
 
 // New returns a sink that writes to w. The sink does not close w.
@@ -85,8 +88,9 @@ type archive struct {
 // Write implements sink.Sink.
 func (a *archive) Write(ctx context.Context, t *tree.Tree, p sink.Progress) (sink.Stats, error) {
 	pl := &planner{
-		cutter: cutter{atClusters: a.o.Compression != Small || a.o.Format == Tar},
-		stats:  newTally(),
+		cutter:    cutter{atClusters: a.o.Compression != Small || a.o.Format == Tar},
+		bigXattrs: a.o.BigXattrs,
+		stats:     newTally(),
 	}
 	err := run(ctx, pipeline{
 		jobs:  a.o.Jobs,

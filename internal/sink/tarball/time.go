@@ -8,20 +8,17 @@ import (
 	"github.com/wslimg/wslimg/internal/fsys"
 )
 
-// decimal writes a time as pax does: seconds since 1970 with as many decimals
-// as it has, "-1.25" for 1.25 s before.
+// decimal writes a time for a pax record.
+//
+// Before 1970 readers disagree about fractions: libarchive, in all its
+// versions, adds the fraction to the signed whole seconds, everyone else reads
+// a plain decimal number. As libarchive is what WSL extracts with, 1.75 s
+// before 1970, which is -2 s and 0.25 s, is written "-2.25"; GNU tar and
+// Python are up to a second early on such times.
 func decimal(t fsys.Time) string {
-	sec, nsec, sign := t.Sec, t.Nsec, ""
-	if sec < 0 {
-		sign = "-"
-		if nsec > 0 {
-			sec, nsec = sec+1, 1e9-nsec
-		}
-		sec = -sec
-	}
-	s := sign + strconv.FormatInt(sec, 10)
-	if nsec > 0 {
-		s += strings.TrimRight(fmt.Sprintf(".%09d", nsec), "0")
+	s := strconv.FormatInt(t.Sec, 10)
+	if t.Nsec > 0 {
+		s += strings.TrimRight(fmt.Sprintf(".%09d", t.Nsec), "0")
 	}
 	return s
 }

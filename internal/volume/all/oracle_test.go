@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/diskfs/go-diskfs/partition/gpt"
+
 	"github.com/wslimg/wslimg/internal/hostfile"
 	"github.com/wslimg/wslimg/internal/volume"
 )
@@ -142,9 +144,20 @@ label-id: 0xfedcba98
 	}
 	t.Run("gpt of 4096-byte sectors", func(t *testing.T) {
 		file := disk(t, size)
-		run(t, "label: gpt\n1: start=2048, size=8192, type=linux\n2: start=20480, size=1000, type=linux", "sfdisk", "--sector-size", "4096", "-q", file)
-		if table := sameAsPartx(t, file, 4096); table.Sector != 4096 {
-			t.Errorf("sector size %d", table.Sector)
+		f, err := os.OpenFile(file, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		table := &gpt.Table{LogicalSectorSize: 4096, PhysicalSectorSize: 4096, ProtectiveMBR: true, Partitions: []*gpt.Partition{
+			{Index: 1, Start: 2048, End: 10239, Type: gpt.LinuxFilesystem, Name: "root"},
+			{Index: 3, Start: 20480, End: 20580, Type: gpt.LinuxSwap},
+		}}
+		if err := table.Write(f, size); err != nil {
+			t.Fatal(err)
+		}
+		if got := sameAsPartx(t, file, 4096); got.Sector != 4096 {
+			t.Errorf("sector size %d", got.Sector)
 		}
 	})
 }

@@ -79,8 +79,8 @@ var toyImage = bytes.Repeat([]byte("0123456789abcdef"), 100)
 const toyManifest = `
 # the toy
 "/" ino=2 mode=040755 uid=0 gid=0 nlink=2 size=0 mtime=0.000000000
-"/f" ino=3 mode=100644 uid=0 gid=0 nlink=2 size=6000 mtime=-1.000000005 data=50d1641433c9e1829e8dfb5f8309b000442753da6cdd8474f8ec9794fbedaf0c "user.a"="" "user.b"="\xff"
-"/g\n" ino=3 mode=100644 uid=0 gid=0 nlink=2 size=6000 mtime=-1.000000005 data=50d1641433c9e1829e8dfb5f8309b000442753da6cdd8474f8ec9794fbedaf0c "user.a"="" "user.b"="\xff"
+"/f" ino=3 mode=100644 uid=0 gid=0 nlink=2 size=6000 mtime=-1.000000005 data=50d1641433c9e1829e8dfb5f8309b000 "user.a"="" "user.b"="\xff"
+"/g\n" ino=3 mode=100644 uid=0 gid=0 nlink=2 size=6000 mtime=-1.000000005 data=50d1641433c9e1829e8dfb5f8309b000 "user.a"="" "user.b"="\xff"
 "/l" ino=4 mode=120777 uid=0 gid=0 nlink=1 size=1 mtime=0.000000000 target="f"
 `
 

@@ -1,0 +1,68 @@
+//go:build oracle && linux
+
+package ext4
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wslimg/wslimg/internal/fsys/fsystest"
+)
+
+var update = flag.Bool("update", false, "make the images of testdata anew")
+
+// goldenImages are small filesystems that between them hold every structure.
+var goldenImages = []struct {
+	name, options string
+	size          int64
+}{
+	{"ext2", "-t ext2 -b 1024 -I 128 -N 512", 3 << 20},
+	{"ext3", "-t ext3 -b 1024 -I 256 -N 512 -J size=1", 4 << 20},
+	{"ext4", "-t ext4 -b 1024 -N 512 -J size=1 -m 0", 5 << 20},
+	{"ext4-4k", "-t ext4 -b 4096 -N 512 -O ^has_journal -m 0", 4 << 20},
+	{"inline", "-t ext4 -b 1024 -I 512 -N 512 -O inline_data,ea_inode,metadata_csum_seed,orphan_file -J size=1", 5 << 20},
+	{"bigalloc", "-t ext4 -b 1024 -C 4096 -N 512 -O bigalloc,meta_bg,^resize_inode,uninit_bg,^metadata_csum,^has_journal -m 0", 8 << 20},
+}
+
+// TestUpdateGolden writes testdata: go test -tags oracle -run UpdateGolden -update
+func TestUpdateGolden(t *testing.T) {
+	if !*update {
+		t.Skip("no -update")
+	}
+	for _, g := range goldenImages {
+		t.Run(g.name, func(t *testing.T) {
+			image := makeImage(t, g.size, append([]string{"-E", "lazy_itable_init=0,nodiscard"}, strings.Fields(g.options)...)...)
+			dir, unmount := mount(t, image, "rw")
+			fillSmall(t, dir)
+			unmount()
+			writeGolden(t, g.name, image)
+		})
+	}
+}
+
+// writeGolden commits an image with the kernel's view of a copy.
+func writeGolden(t *testing.T, name, image string) {
+	t.Helper()
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.WriteFile(copied, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir, unmount := mount(t, copied, "ro")
+	lines, err := fsystest.Kernel(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unmount()
+	for file, data := range map[string][]byte{name + ".img.gz": compress(t, b), name + ".txt": []byte(strings.Join(lines, "\n") + "\n")} {
+		if err := os.WriteFile(filepath.Join("testdata", file), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package xfs
+
+import (
+	"sort"
+
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// Facts of the hash tree over the blocks of an attribute fork
+// (struct xfs_da_intnode) and of its leaves (struct xfs_attr_leafblock).
+const (
+	nodeMagic       = 0xfebe
+	nodeMagicV5     = 0x3ebe
+	attrLeafMagic   = 0xfbee
+	attrLeafMagicV5 = 0x3bee
+
+	nodeHeader       = 16
+	nodeHeaderV5     = 64
+	attrLeafHeader   = 32
+	attrLeafHeaderV5 = 80
+	maxNodeLevel     = 5
+)
+
+// blocks reads attributes kept in blocks: down the tree's left edge, then from
+// leaf to leaf by their links.
+func (l *attrList) blocks() error {
+	list, err := l.fs.extents(l.d, &l.d.attr)
+	if err != nil {
+		return err
+	}
+	var mapped uint64
+	for _, e := range list {
+		mapped += e.n
+	}
+	buf := l.fs.buffer(l.fs.sb.blockSize)
+	defer l.fs.release(buf)
+	b := *buf
+	at, err := l.firstLeaf(list, b)
+	if err != nil {
+		return err
+	}
+	var back uint32
+	for ; ; mapped-- {
+		off, err := l.readBlock(list, at, b)
+		if err != nil {
+			return err
+		}
+		if magic := be.Uint16(b[8:]); magic != l.magic(attrLeafMagic, attrLeafMagicV5) {
+			return ondisk.Corruptf(off+8, "attribute leaf magic %#x", magic)
+		}
+		if got := be.Uint32(b[4:]); got != back {
+			return ondisk.Corruptf(off+4, "attribute leaf: the one before is %#x, came from %#x", got, back)
+		}
+		if mapped == 0 {
+			return ondisk.Corruptf(off, "attribute leaves form a loop")
+		}
+		if err := l.leaf(list, b, off); err != nil {
+			return err
+		}
+		if back, at = at, be.Uint32(b); at == 0 {
+			return nil
+		}
+	}
+}
+
+func (l *attrList) magic(v4, v5 uint16) uint16 {
+	if l.fs.sb.v5 {
+		return v5
+	}
+	return v4
+}
+
+// firstLeaf descends from file block 0 to the leftmost leaf.
+func (l *attrList) firstLeaf(list []extent, b []byte) (uint32, error) {
+	at, want := uint32(0), -1
+	for {
+		off, err := l.readBlock(list, at, b)
+		if err != nil {
+			return 0, err
+		}
+		if be.Uint16(b[8:]) != l.magic(nodeMagic, nodeMagicV5) {
+			if want > 0 {
+				return 0, ondisk.Corruptf(off, "attribute tree: no node at level %d", want)
+			}
+			return at, nil
+		}
+		count, level, header := 12, 14, nodeHeader
+		if l.fs.sb.v5 {
+			count, level, header = 56, 58, nodeHeaderV5
+		}
+		n, have := int(be.Uint16(b[count:])), int(be.Uint16(b[level:]))
+		if have < 1 || have > maxNodeLevel || want >= 0 && have != want || n < 1 || n > (len(b)-header)/8 {
+			return 0, ondisk.Corruptf(off, "attribute tree: node of level %d with %d children", have, n)
+		}
+		at, want = be.Uint32(b[header+4:]), have-1
+		if want == 0 {
+			return at, nil
+		}
+	}
+}
+
+// readBlock reads block at of the attribute fork into b and checks whose it is.
+func (l *attrList) readBlock(list []extent, at uint32, b []byte) (int64, error) {
+	off, err := l.fs.readForkBlock(list, uint64(at), b, "attribute block")
+	if err == nil && l.fs.sb.v5 {
+		err = l.fs.checkSelf(b, off, daSelf, l.d.ino, "attribute block")
+	}
+	return off, err
+}
+
+// readForkBlock reads one filesystem block of a fork by its number in the file.
+func (fs *FS) readForkBlock(list []extent, at uint64, b []byte, what string) (int64, error) {
+	i := sort.Search(len(list), func(i int) bool { return list[i].end() > at })
+	if i == len(list) || list[i].off > at || list[i].unwritten {
+		return ondisk.NoOffset, ondisk.Corruptf(ondisk.NoOffset, "%s: file block %#x has no place", what, at)
+	}
+	off := fs.sb.blockOffset(list[i].start + (at - list[i].off))
+	return off, ondisk.ReadFull(fs.dev, b, off, what)
+}
+
+// leaf reads the entries of one leaf.
+func (l *attrList) leaf(list []extent, b []byte, off int64) error {
+	counts, header := 12, attrLeafHeader
+	if l.fs.sb.v5 {
+		counts, header = 56, attrLeafHeaderV5
+	}
+	n, firstUsed := int(be.Uint16(b[counts:])), int(be.Uint16(b[counts+4:]))
+	if firstUsed == 0 { // stands for 64 KiB, which 16 bits do not hold
+		firstUsed = len(b)
+	}
+	if n > (len(b)-header)/8 || firstUsed < header+n*8 || firstUsed > len(b) {
+		return ondisk.Corruptf(off+int64(counts), "attribute leaf: %d entries, names from %#x", n, firstUsed)
+	}
+	for i := range n {
+		e := b[header+i*8:]
+		at, flags := int(be.Uint16(e[4:])), e[6]
+		if at < firstUsed || at > len(b)-3 {
+			return ondisk.Corruptf(off+int64(header+i*8), "attribute leaf: name at %#x", at)
+		}
+		if hidden(flags) {
+			continue
+		}
+		if err := l.leafEntry(list, b[at:], flags, off+int64(at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leafEntry reads a name and its value: both here, or the value elsewhere.
+func (l *attrList) leafEntry(list []extent, e []byte, flags byte, off int64) error {
+	if flags&attrLocal != 0 {
+		valueLen, nameLen := int(be.Uint16(e)), int(e[2])
+		if len(e) < 3+nameLen+valueLen {
+			return ondisk.Corruptf(off, "attribute leaf: name of %d and value of %d bytes do not fit", nameLen, valueLen)
+		}
+		return l.add(flags, e[3:3+nameLen], e[3+nameLen:3+nameLen+valueLen], off)
+	}
+	if len(e) < 9 || len(e) < 9+int(e[8]) {
+		return ondisk.Corruptf(off, "attribute leaf: entry cut off")
+	}
+	name := e[9 : 9+int(e[8])]
+	value, err := l.remoteValue(list, be.Uint32(e), be.Uint32(e[4:]), off)
+	if err != nil {
+		return err
+	}
+	return l.add(flags, name, value, off)
+}

@@ -1,0 +1,84 @@
+package xfs
+
+import "github.com/wslimg/wslimg/internal/ondisk"
+
+// Magics of blocks with entries. A directory of one block has the hash index
+// at that block's end ("block form"); in larger ones it has blocks of its own.
+const (
+	dirBlockMagic   = 0x58443242 // "XD2B"
+	dirDataMagic    = 0x58443244 // "XD2D"
+	dirBlockMagicV5 = 0x58444233 // "XDB3"
+	dirDataMagicV5  = 0x58444433 // "XDD3"
+
+	dirHeader   = 16
+	dirHeaderV5 = 64
+	dirTail     = 8 // struct xfs_dir2_block_tail
+	dirAlign    = 8
+	dirFreeTag  = 0xffff
+)
+
+// dataBlock reads the entries of directory block b, read from byte off.
+func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
+	sb := w.fs.sb
+	block, data, header := uint32(dirBlockMagic), uint32(dirDataMagic), dirHeader
+	if sb.v5 {
+		block, data, header = dirBlockMagicV5, dirDataMagicV5, dirHeaderV5
+	}
+	end := len(b)
+	switch magic := be.Uint32(b); {
+	case magic == block && first && w.dir.size == int64(len(b)):
+		count := be.Uint32(b[end-dirTail:])
+		if count > uint32(end-dirTail-header)/8 {
+			return ondisk.Corruptf(off+int64(end-dirTail), "directory block: %d index entries", count)
+		}
+		end -= dirTail + int(count)*8
+	case magic != data:
+		return ondisk.Corruptf(off, "directory block magic %#x, want %#x", magic, data)
+	}
+	if sb.v5 {
+		if err := w.fs.checkSelf(b, off, dirSelf, w.dir.ino, "directory block"); err != nil {
+			return err
+		}
+	}
+	return w.entries(b[:end], header, off)
+}
+
+// entries walks the entries and free stretches of b from byte at on. Each
+// states its own place within the block in its last two bytes.
+func (w *dirWalk) entries(b []byte, at int, off int64) error {
+	typed := 0
+	if w.fs.sb.feat.fileType() {
+		typed = 1
+	}
+	for at < len(b) {
+		rest := b[at:]
+		place := off + int64(at)
+		if len(rest) < dirAlign {
+			return ondisk.Corruptf(place, "directory block: %d bytes left over", len(rest))
+		}
+		free := be.Uint16(rest) == dirFreeTag
+		var n int
+		if free {
+			n = int(be.Uint16(rest[2:]))
+		} else {
+			if len(rest) < 9 {
+				return ondisk.Corruptf(place, "directory block: entry cut off")
+			}
+			n = (9 + int(rest[8]) + typed + 2 + dirAlign - 1) &^ (dirAlign - 1)
+		}
+		if n < dirAlign || n%dirAlign != 0 || n > len(rest) {
+			return ondisk.Corruptf(place, "directory block: entry of %d bytes, %d left", n, len(rest))
+		}
+		if tag := int(be.Uint16(rest[n-2:])); tag != at {
+			return ondisk.Corruptf(place, "directory block: entry at %#x says %#x", at, tag)
+		}
+		if !free {
+			name := rest[9 : 9+int(rest[8])]
+			if err := w.entry(name, be.Uint64(rest), rest[9+len(name)], place); err != nil || w.stopped {
+				return err
+			}
+		}
+		at += n
+	}
+	return nil
+}

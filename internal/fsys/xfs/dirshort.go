@@ -1,0 +1,48 @@
+package xfs
+
+import "github.com/wslimg/wslimg/internal/ondisk"
+
+// shortForm reads a directory kept in its inode: struct xfs_dir2_sf_hdr, then
+// entries of name length, two bytes of cookie, name, file type and inode
+// number. Numbers have 4 bytes, or 8 in the whole directory once one needs it.
+func (w *dirWalk) shortForm(b []byte) error {
+	at := w.dir.off // the place of the directory is told no finer than its inode
+	if len(b) < 6 {
+		return ondisk.Corruptf(at, "short-form directory of %d bytes", len(b))
+	}
+	count, width := int(b[0]), 4
+	if b[1] != 0 {
+		width = 8
+	}
+	if len(b) < 2+width {
+		return ondisk.Corruptf(at, "short-form directory of %d bytes", len(b))
+	}
+	number := func(p []byte) uint64 {
+		if width == 8 {
+			return be.Uint64(p)
+		}
+		return uint64(be.Uint32(p))
+	}
+	if parent := number(b[2:]); w.fs.sb.checkInode(parent) != nil {
+		return ondisk.Corruptf(at, "short-form directory: parent inode number %d is outside the allocation groups", parent)
+	}
+	typed := 0
+	if w.fs.sb.feat.fileType() {
+		typed = 1
+	}
+	b = b[2+width:]
+	for range count {
+		if len(b) < 3 || len(b) < 3+int(b[0])+typed+width {
+			return ondisk.Corruptf(at, "short-form directory: %d entries do not fit", count)
+		}
+		n := 3 + int(b[0])
+		if err := w.entry(b[3:n], number(b[n+typed:]), b[n], at); err != nil || w.stopped {
+			return err
+		}
+		b = b[n+typed+width:]
+	}
+	if len(b) != 0 {
+		return ondisk.Corruptf(at, "short-form directory: %d bytes behind its %d entries", len(b), count)
+	}
+	return nil
+}

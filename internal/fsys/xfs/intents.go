@@ -1,0 +1,223 @@
+package xfs
+
+import (
+	"sort"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// An intent is logged with a change that needs more than one transaction, and
+// taken back by a "done" item in the last. What is left of them when the log
+// ends would be carried out by the kernel after recovery; those that a reader
+// can see are carried out here when the inode is read.
+
+// intent is a logged promise. All kinds have their id at the same place.
+type intent struct {
+	kind    uint16
+	id      uint64
+	regions [][]byte
+}
+
+// promise notes an intent.
+func (r *replayer) promise(it *item) error {
+	if len(it.regions[0]) < 16 {
+		return ondisk.Corruptf(ondisk.NoOffset, "log intent of kind %#x with %d bytes", it.kind(), len(it.regions[0]))
+	}
+	r.intents = append(r.intents, &intent{it.kind(), le.Uint64(it.regions[0][8:]), it.regions})
+	return nil
+}
+
+// done takes back the intent that a done item names; done items have the next
+// kind, and the id at the same place.
+func (r *replayer) done(it *item) error {
+	if len(it.regions[0]) < 16 {
+		return ondisk.Corruptf(ondisk.NoOffset, "log intent done of kind %#x with %d bytes", it.kind(), len(it.regions[0]))
+	}
+	kind, id := it.kind()-1, le.Uint64(it.regions[0][8:])
+	for i, in := range r.intents {
+		if in.kind == kind && in.id == id {
+			r.intents = append(r.intents[:i], r.intents[i+1:]...)
+			break
+		}
+	}
+	return nil
+}
+
+// intents is what is left to do, by inode.
+type intents struct {
+	maps  map[uint64][]mapIntent
+	attrs map[uint64][]attrIntent
+}
+
+// mapIntent adds or takes away one extent of a fork.
+type mapIntent struct {
+	extent
+	unmap, attr bool
+}
+
+// attrIntent sets or removes one attribute.
+type attrIntent struct {
+	flags       byte
+	name, value []byte
+	remove      bool
+}
+
+// Facts of struct xfs_map_extent in mapping intents.
+const (
+	mapType      = 0xff
+	mapMap       = 1
+	mapUnmap     = 2
+	mapAttr      = 1 << 31
+	mapUnwritten = 1 << 30
+)
+
+// take decodes what is left of the intents at the log's end.
+func (in *intents) take(list []*intent) error {
+	in.maps, in.attrs = map[uint64][]mapIntent{}, map[uint64][]attrIntent{}
+	for _, it := range list {
+		var err error
+		switch it.kind {
+		case itemBUI:
+			err = in.takeMap(it.regions[0])
+		case itemATTRI:
+			err = in.takeAttr(it.regions)
+		default:
+			err = ondisk.Unsupportedf("xfs log with an unfinished exchange of two files' contents: mount and unmount the filesystem")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeMap decodes struct xfs_bui_log_format.
+func (in *intents) takeMap(b []byte) error {
+	if len(b) < 48 || le.Uint32(b[4:]) != 1 {
+		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent of %d bytes", len(b))
+	}
+	ino, flags := le.Uint64(b[16:]), le.Uint32(b[44:])
+	m := mapIntent{
+		extent: extent{
+			start: le.Uint64(b[24:]), off: le.Uint64(b[32:]), n: uint64(le.Uint32(b[40:])),
+			unwritten: flags&mapUnwritten != 0,
+		},
+		attr: flags&mapAttr != 0,
+	}
+	switch flags & mapType {
+	case mapMap:
+	case mapUnmap:
+		m.unmap = true
+	default:
+		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent of type %d", flags&mapType)
+	}
+	if m.n == 0 || m.off >= 1<<54 {
+		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent for blocks %#x+%d", m.off, m.n)
+	}
+	in.maps[ino] = append(in.maps[ino], m)
+	return nil
+}
+
+// Operations of attribute intents. Those on parent pointers do not show.
+const (
+	attrSet     = 1
+	attrRemove  = 2
+	attrReplace = 3
+)
+
+// takeAttr decodes struct xfs_attri_log_format and what follows it.
+func (in *intents) takeAttr(regions [][]byte) error {
+	f := regions[0]
+	if len(f) < 40 {
+		return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent of %d bytes", len(f))
+	}
+	ino, op, flags := le.Uint64(f[16:]), le.Uint32(f[24:])&0xff, byte(le.Uint32(f[36:]))
+	if flags&attrParent != 0 {
+		return nil
+	}
+	if op != attrSet && op != attrRemove && op != attrReplace {
+		return ondisk.Unsupportedf("xfs log with an unfinished attribute change of type %d: mount and unmount the filesystem", op)
+	}
+	nameLen, valueLen := uint64(le.Uint32(f[28:])), uint64(le.Uint32(f[32:]))
+	a := attrIntent{flags: flags & attrNamespace, remove: op == attrRemove}
+	if len(regions) < 2 || nameLen > uint64(len(regions[1])) {
+		return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent: name of %d bytes", nameLen)
+	}
+	a.name = regions[1][:nameLen]
+	if valueLen > 0 {
+		if len(regions) < 3 || valueLen > uint64(len(regions[2])) {
+			return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent: value of %d bytes", valueLen)
+		}
+		a.value = regions[2][:valueLen]
+	}
+	in.attrs[ino] = append(in.attrs[ino], a)
+	return nil
+}
+
+// remap carries out what was promised for a fork's mapping.
+func (in *intents) remap(list []extent, sb *superblock, d *dinode, f *fork) ([]extent, error) {
+	for _, m := range in.maps[d.ino] {
+		if m.attr != f.isAttr {
+			continue
+		}
+		first := sort.Search(len(list), func(i int) bool { return list[i].end() > m.off })
+		last := sort.Search(len(list), func(i int) bool { return list[i].off >= m.off+m.n })
+		var put []extent
+		if !m.unmap {
+			if first != last {
+				return nil, ondisk.Corruptf(d.off, "log maps blocks %#x+%d of a file where it has others", m.off, m.n)
+			}
+			if !d.rt || f.isAttr {
+				if err := sb.checkBlocks(m.start, m.n); err != nil {
+					return nil, err
+				}
+			}
+			put = []extent{m.extent}
+		} else if first < last {
+			if e := list[first]; e.off < m.off {
+				e.n = m.off - e.off
+				put = append(put, e)
+			}
+			if e := list[last-1]; e.end() > m.off+m.n {
+				cut := m.off + m.n - e.off
+				put = append(put, extent{e.off + cut, e.start + cut, e.n - cut, e.unwritten})
+			}
+		}
+		now := make([]extent, 0, len(list)+2)
+		now = append(append(append(now, list[:first]...), put...), list[last:]...)
+		list = now
+	}
+	return list, nil
+}
+
+// setAttrs carries out what was promised for an inode's attributes.
+func (in *intents) setAttrs(l *attrList) error {
+	for _, a := range in.attrs[l.d.ino] {
+		before := l.list
+		l.list = nil
+		if err := l.add(a.flags, a.name, a.value, l.d.off); err != nil {
+			return err
+		}
+		set := l.list
+		l.list = before[:0:0]
+		for _, x := range before {
+			if !hasName(set, x.Name) {
+				l.list = append(l.list, x)
+			}
+		}
+		if !a.remove {
+			l.list = append(l.list, set...)
+		}
+	}
+	return nil
+}
+
+func hasName(list []fsys.Xattr, name string) bool {
+	for _, x := range list {
+		if x.Name == name {
+			return true
+		}
+	}
+	return false
+}

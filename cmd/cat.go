@@ -1,0 +1,53 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/tree"
+)
+
+func newCat(s streams) *cobra.Command {
+	var source sourceFlags
+	c := &cobra.Command{
+		Use:   "cat IMAGE PATH...",
+		Short: "Print files in a disk image",
+		Args:  args(cobra.MinimumNArgs(2)),
+		RunE: func(c *cobra.Command, a []string) error {
+			return withTree(c.Context(), a[0], source.options(s), func(t *tree.Tree) error {
+				for _, path := range a[1:] {
+					if err := printFile(stdout{s.out}, t, path); err != nil {
+						return fmt.Errorf("%s: %w", fsys.Printable(path), err)
+					}
+				}
+				return nil
+			})
+		},
+	}
+	source.add(c.Flags())
+	return c
+}
+
+func printFile(w io.Writer, t *tree.Tree, path string) error {
+	n, err := t.Lookup(path)
+	switch {
+	case err != nil:
+		return err
+	case n.IsDir():
+		return errors.New("is a directory")
+	case !n.IsRegular():
+		return errors.New("is not a regular file")
+	case n.Content == nil:
+		return nil
+	}
+	r, err := n.Content.Open()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, io.NewSectionReader(r, 0, n.Size()))
+	return err
+}

@@ -1,0 +1,127 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/wslimg/wslimg/internal/edit"
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/osinfo"
+	"github.com/wslimg/wslimg/internal/sink"
+	"github.com/wslimg/wslimg/internal/sink/tarball"
+	"github.com/wslimg/wslimg/internal/tree"
+)
+
+// Options say what is made of an image.
+type Options struct {
+	Open    OpenOptions
+	Edits   []edit.Edit
+	Archive tarball.Options
+	// Accept, if set, may refuse the tree before anything is written.
+	Accept func(*tree.Tree, osinfo.Info) error
+}
+
+// Reporter is told how the work goes on. Its methods are called by one
+// goroutine at a time.
+type Reporter interface {
+	// Phase begins a step of total bytes; 0 if that is not known.
+	Phase(name string, total int64)
+	// Add counts bytes of the step.
+	Add(bytes int64)
+}
+
+// Run converts the image file name ("-" is standard input) and writes the
+// archive to w. The result is valid only without an error; what w was given
+// until then is no whole archive.
+func Run(ctx context.Context, name string, o Options, w io.Writer, report Reporter) (res *Result, err error) {
+	start := time.Now()
+	report.Phase("opening", 0)
+	src, err := Open(ctx, name, o.Open)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if cerr := src.Close(); err == nil && cerr != nil {
+			res, err = nil, cerr
+		}
+	}()
+	root, err := src.Root()
+	if err != nil {
+		return nil, src.wrap(err)
+	}
+	report.Phase("reading metadata", 0)
+	view, err := src.Load(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	res = src.result(view)
+	if o.Accept != nil {
+		if err := o.Accept(view.Tree, res.OS); err != nil {
+			return nil, src.wrap(err)
+		}
+	}
+	if res.Changes, err = edit.Run(ctx, view.Tree, o.Edits); err != nil {
+		return nil, src.wrap(err)
+	}
+	report.Phase("writing", estimate(view.Tree))
+	stats, err := write(ctx, view.Tree, o.Archive, w, report)
+	if err != nil {
+		return nil, src.wrap(err)
+	}
+	if err := src.Image.Changed(); err != nil {
+		return nil, src.wrap(err)
+	}
+	res.Entries, res.Plain, res.Content, res.Losses = stats.Entries, stats.Plain, stats.Content, stats.Losses
+	res.Seconds = time.Since(start).Seconds()
+	return res, nil
+}
+
+func write(ctx context.Context, t *tree.Tree, o tarball.Options, w io.Writer, report Reporter) (sink.Stats, error) {
+	s, err := tarball.New(w, o)
+	if err != nil {
+		return sink.Stats{}, err
+	}
+	return s.Write(ctx, t, report.Add)
+}
+
+// result says where a view came from.
+func (s *Source) result(v *View) *Result {
+	res := &Result{Image: s.info(), OS: osinfo.Detect(v.Tree), Notes: s.Notes()}
+	for _, m := range v.Mounts {
+		res.Mounts = append(res.Mounts, m.info())
+		for _, w := range m.Volume.FS.Info().Warnings {
+			res.Notes = append(res.Notes, fmt.Sprintf("%s: %s", m.Volume, w))
+		}
+	}
+	res.Notes = append(res.Notes, v.Notes...)
+	return res
+}
+
+// Notes are the warnings of the image and its partition table.
+func (s *Source) Notes() []string {
+	return append(append([]string{}, s.Image.Warnings...), s.Table.Warnings...)
+}
+
+// estimate is about how many bytes of tar the tree will make, for progress.
+func estimate(t *tree.Tree) int64 {
+	const perEntry = 1024 // header and padding
+	var total int64
+	for _, it := range t.Items(tree.Path) {
+		total += perEntry
+		if it.LinkTo != "" || it.Node.Content == nil {
+			continue
+		}
+		c := it.Node.Content
+		if c.Runs == nil {
+			total += c.Size
+		}
+		for _, r := range c.Runs {
+			if r.Phys != fsys.Hole {
+				total += r.Len
+			}
+		}
+	}
+	return total
+}

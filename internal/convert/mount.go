@@ -1,0 +1,102 @@
+package convert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/tree"
+)
+
+// maxFstab bounds /etc/fstab; the real ones have a few hundred bytes.
+const maxFstab = 1 << 20
+
+// Mounted is a volume that takes part in the tree.
+type Mounted struct {
+	Path   string
+	Volume *Volume
+}
+
+// View is the tree that a running system would show, with where it came from.
+type View struct {
+	Tree   *tree.Tree
+	Mounts []Mounted // the root first
+	Notes  []string  // what was left out or done on the way, for the user
+}
+
+// Load reads the tree of root and mounts what its /etc/fstab puts below it.
+func (s *Source) Load(ctx context.Context, root *Volume) (*View, error) {
+	t, err := s.load(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Tree: t, Mounts: []Mounted{{"/", root}}}
+	fstab, err := t.ReadFile("/etc/fstab", maxFstab)
+	if errors.Is(err, tree.ErrNotExist) {
+		return v, nil
+	}
+	if err != nil {
+		return nil, s.wrap(root.wrap(err))
+	}
+	entries := slices.DeleteFunc(parseFstab(fstab), func(e mountEntry) bool { return !e.onDisk() })
+	slices.SortStableFunc(entries, func(a, b mountEntry) int { // parents first
+		return cmp.Compare(strings.Count(a.file, "/"), strings.Count(b.file, "/"))
+	})
+	for _, e := range entries {
+		if err := s.mount(ctx, v, e); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+func (s *Source) load(ctx context.Context, v *Volume) (*tree.Tree, error) {
+	if v.FS == nil {
+		return nil, s.wrap(v.wrap(v.Err))
+	}
+	t, err := tree.Load(ctx, v.FS, v.Device, v.Index)
+	if err != nil {
+		return nil, s.wrap(v.wrap(err))
+	}
+	return t, nil
+}
+
+func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
+	note := func(format string, args ...any) {
+		view.Notes = append(view.Notes, fsys.Printable(e.file)+": "+fmt.Sprintf(format, args...))
+	}
+	var found *Volume
+	for _, v := range s.Volumes {
+		if v.named(e.spec) {
+			found = v
+			break
+		}
+	}
+	switch {
+	case found == nil:
+		note("%s of /etc/fstab is not in this image", fsys.Printable(e.spec))
+		return nil
+	case slices.ContainsFunc(view.Mounts, func(m Mounted) bool { return m.Volume == found }):
+		note("%s is part of the tree already, and is not mounted twice", found)
+		return nil
+	case found.Kind == "vfat":
+		note("%s is not merged: WSL boots without it", found)
+		return nil
+	}
+	sub, err := s.load(ctx, found)
+	if err != nil {
+		return fmt.Errorf("%w (mounted at %s by /etc/fstab)", err, fsys.Printable(e.file))
+	}
+	if _, err := view.Tree.MkdirAll(e.file, 0o755); err != nil {
+		return s.wrap(fmt.Errorf("mount point of %s: %w", found, err))
+	}
+	if err := view.Tree.Mount(e.file, sub); err != nil {
+		return s.wrap(fmt.Errorf("mount point of %s: %w", found, err))
+	}
+	view.Mounts = append(view.Mounts, Mounted{e.file, found})
+	return nil
+}

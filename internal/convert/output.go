@@ -1,0 +1,135 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// ErrOutput: the place for the output cannot be written.
+var ErrOutput = errors.New("output")
+
+type outputError struct{ error }
+
+func (e outputError) Unwrap() []error { return []error{ErrOutput, e.error} }
+
+// Output is a file that appears under its name only when it is complete: it
+// is written beside it under a temporary name, synced and renamed.
+type Output struct {
+	*os.File
+	path string
+	temp string // "" for a device or pipe, which is written in place
+}
+
+// OutputOptions say how a file is made.
+type OutputOptions struct {
+	Force   bool // replace an existing file
+	Private bool // readable by the owner alone, for content with secrets
+}
+
+// CreateOutput starts the file path. It must end in Commit or Discard.
+func CreateOutput(path string, opts OutputOptions) (*Output, error) {
+	fail := func(err error) (*Output, error) {
+		return nil, outputError{fmt.Errorf("%s: %w", fsys.Printable(path), err)}
+	}
+	if err := checkHostName(path); err != nil {
+		return fail(err)
+	}
+	switch st, err := os.Stat(path); {
+	case err == nil && st.IsDir():
+		return fail(errors.New("is a directory"))
+	case err == nil && !st.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return fail(err)
+		}
+		return &Output{File: f, path: path}, nil
+	case err == nil && !opts.Force:
+		return fail(ondisk.WithHint(errors.New("exists"), "replace it with --force"))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fail(err)
+	}
+	f, err := createTemp(path, opts)
+	if err != nil {
+		return fail(err)
+	}
+	return &Output{File: f, path: path, temp: f.Name()}, nil
+}
+
+// createTemp makes a new file beside path. os.CreateTemp would fix the mode
+// at 0600; here the user's umask decides, unless the content is private.
+func createTemp(path string, opts OutputOptions) (*os.File, error) {
+	perm := os.FileMode(0o666)
+	if opts.Private {
+		perm = 0o600
+	}
+	dir, base := filepath.Split(path)
+	for n := os.Getpid(); ; n++ {
+		temp := filepath.Join(dir, fmt.Sprintf(".%s.%d.tmp", base, n))
+		f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+}
+
+// Commit gives the file its name. On failure nothing is left.
+func (o *Output) Commit() error {
+	var err error
+	if o.temp != "" {
+		err = o.Sync()
+	}
+	err = errors.Join(err, o.Close())
+	if err == nil && o.temp != "" {
+		err = os.Rename(o.temp, o.path)
+	}
+	if err != nil {
+		if o.temp != "" {
+			err = errors.Join(err, os.Remove(o.temp))
+		}
+		return outputError{fmt.Errorf("%s: %w", fsys.Printable(o.path), err)}
+	}
+	return nil
+}
+
+// Discard removes what was written.
+func (o *Output) Discard() error {
+	err := o.Close()
+	if o.temp != "" {
+		err = errors.Join(err, os.Remove(o.temp))
+	}
+	return err
+}
+
+// Write makes failures of the medium ErrOutput.
+func (o *Output) Write(p []byte) (int, error) {
+	n, err := o.File.Write(p)
+	if err != nil {
+		err = outputError{fmt.Errorf("%s: %w", fsys.Printable(o.path), err)}
+	}
+	return n, err
+}
+
+// checkHostName refuses names that Windows takes for something else than the
+// file that the user sees: devices and alternate data streams.
+func checkHostName(path string) error {
+	if filepath.Separator != '\\' {
+		return nil
+	}
+	base := filepath.Base(path)
+	stem, _, _ := strings.Cut(base, ".")
+	if strings.Contains(strings.TrimPrefix(path, filepath.VolumeName(path)), ":") {
+		return errors.New("a colon in the name would write an alternate data stream")
+	}
+	switch strings.ToUpper(strings.TrimRight(stem, " ")) {
+	case "CON", "PRN", "AUX", "COM1", "COM2", "COM3", "COM4", "LPT1", "LPT2", "LPT3":
+		return fmt.Errorf("%s is a device name", stem)
+	}
+	return nil
+}

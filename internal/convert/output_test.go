@@ -1,0 +1,100 @@
+package convert
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// names lists a directory.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	return got
+}
+
+func TestOutputAppearsWhenCommitted(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.tar")
+	o, err := CreateOutput(path, OutputOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Write([]byte("archive")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("stat before Commit: %v, want not exist", err)
+	}
+	if err := o.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); len(got) != 1 || got[0] != "out.tar" {
+		t.Errorf("files %v, want out.tar alone", got)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "archive" {
+		t.Errorf("content %q", b)
+	}
+}
+
+func TestOutputDiscardKeepsOld(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.tar")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := CreateOutput(path, OutputOptions{})
+	if !errors.Is(err, ErrOutput) || ondisk.HintOf(err) == "" {
+		t.Errorf("existing file without force: %v (hint %q), want ErrOutput with a hint", err, ondisk.HintOf(err))
+	}
+	o, err := CreateOutput(path, OutputOptions{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Write([]byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "old" || len(names(t, dir)) != 1 {
+		t.Errorf("after Discard: %q in %v, want the old file alone", b, names(t, dir))
+	}
+}
+
+func TestOutputRefusesDirectories(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir, filepath.Join(dir, "missing", "out.tar")} {
+		if _, err := CreateOutput(path, OutputOptions{Force: true}); !errors.Is(err, ErrOutput) {
+			t.Errorf("%s: %v, want ErrOutput", path, err)
+		}
+	}
+}
+
+func TestPrivateOutput(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.tar")
+	o, err := CreateOutput(path, OutputOptions{Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Separator == '/' && st.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", st.Mode())
+	}
+}

@@ -1,0 +1,100 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/edit"
+	"github.com/wslimg/wslimg/internal/fsys"
+)
+
+// Bytes is a size for people, in powers of 1000 as disks and downloads are sold.
+func Bytes(n int64) string {
+	const unit = 1000
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, i := float64(n), -1
+	for ; f >= unit && i < 5; i++ {
+		f /= unit
+	}
+	return fmt.Sprintf("%.1f %cB", f, "kMGTPE"[i])
+}
+
+// plurals are the entry types in the order in which they are told.
+var plurals = []struct{ key, many string }{
+	{"file", "files"}, {"dir", "directories"}, {"symlink", "symlinks"}, {"link", "hard links"},
+	{"char", "character devices"}, {"block", "block devices"}, {"fifo", "fifos"},
+}
+
+// Result tells people what a conversion did; verbose lists every edit.
+func Result(w io.Writer, r *convert.Result, verbose bool) {
+	var b strings.Builder
+	os := r.OS.Name
+	if os == "" {
+		os = "unknown system"
+	}
+	fmt.Fprintf(&b, "%s: %s (%s), %s", fsys.Printable(r.Image.Path), fsys.Printable(os), orDash(r.OS.Arch), r.Image.Format)
+	for _, m := range r.Mounts {
+		fmt.Fprintf(&b, "; %s from volume %d (%s)", fsys.Printable(m.Path), m.Number, m.Filesystem)
+		if m.Replayed {
+			b.WriteString(", journal replayed")
+		}
+	}
+	b.WriteByte('\n')
+	var counts []string
+	for _, p := range plurals {
+		if n := r.Entries[p.key]; n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, p.many))
+		}
+	}
+	fmt.Fprintf(&b, "%s; %s of content\n", strings.Join(counts, ", "), Bytes(r.Content))
+	edits(&b, r.Changes, verbose)
+	for _, l := range r.Losses {
+		word := "lost"
+		if l.Info {
+			word = "left out"
+		}
+		fmt.Fprintf(&b, "%s: %d × %s, first %s\n", word, l.Count, l.Kind, fsys.Printable(l.First))
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "note: %s\n", n)
+	}
+	if r.Output != nil {
+		fmt.Fprintf(&b, "%s: %s in %.1f s, sha256:%s\n",
+			fsys.Printable(r.Output.Path), Bytes(r.Output.Bytes), r.Seconds, r.Output.SHA256)
+	}
+	_, _ = io.WriteString(w, b.String())
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// edits lists changes, or counts them by rule.
+func edits(b *strings.Builder, changes []edit.Change, verbose bool) {
+	if verbose {
+		for _, c := range changes {
+			fmt.Fprintf(b, "edit %s: %s: %s\n", c.Rule, fsys.Printable(c.Path), c.What)
+		}
+		return
+	}
+	count := map[string]int{}
+	for _, c := range changes {
+		count[c.Rule]++
+	}
+	var parts []string
+	for _, rule := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%s %d", rule, count[rule]))
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(b, "edits (-v lists them): %s\n", strings.Join(parts, ", "))
+	}
+}

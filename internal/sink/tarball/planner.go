@@ -21,8 +21,10 @@ type planner struct {
 
 func (p *planner) run(items []tree.Item, next func() (*task, error)) error {
 	p.next = next
-	for _, it := range items {
-		if err := p.entry(it); err != nil {
+	// The root goes last: bsdtar finds it there already, and sets the time of
+	// such a directory at once, not at the end as that of those it makes.
+	for i := range items {
+		if err := p.entry(items[(i+1)%len(items)]); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,12 @@ import (
 
 // reader is a worker's own way to the bytes.
 type reader struct {
-	views   map[blockdev.Forker]blockdev.Device // of each device seen
-	closers []io.Closer
+	views map[blockdev.Forker]blockdev.Device // of each device seen
 }
 
 func (r *reader) close() {
-	for _, c := range r.closers {
-		_ = c.Close() // read-only views: nothing to lose
+	for dev, view := range r.views {
+		_ = blockdev.Release(dev.(blockdev.Device), view) // read-only: nothing to lose
 	}
 }
 
@@ -28,13 +27,10 @@ func (r *reader) view(dev blockdev.Device) blockdev.Device {
 	}
 	v := r.views[f]
 	if v == nil {
-		v = f.Fork()
-		if c, ok := v.(io.Closer); ok {
-			r.closers = append(r.closers, c)
-		}
 		if r.views == nil {
 			r.views = map[blockdev.Forker]blockdev.Device{}
 		}
+		v = blockdev.Fork(dev)
 		r.views[f] = v
 	}
 	return v

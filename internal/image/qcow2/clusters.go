@@ -140,7 +140,7 @@ func (v *view) ReadStored(c blockdev.Cluster, buf []byte) ([]byte, error) {
 	if c.Storage == blockdev.Zstd {
 		n, err := zstdFrames(buf, v.clusterSize())
 		if err != nil {
-			return nil, ondisk.Corruptf(int64(c.Ref), "compressed cluster of the disk's byte %#x: %v", c.Off, err)
+			return nil, v.badCluster(piece{off: c.Off, host: int64(c.Ref)}, err)
 		}
 		buf = buf[:n]
 	}

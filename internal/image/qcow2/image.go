@@ -38,7 +38,6 @@ type Image struct {
 	data    blockdev.Device // where plain clusters lie: file or the external data file
 	backing blockdev.Device // nil without one
 
-	decode  decodeFunc
 	l2Cache *blockdev.LRU[int64, []byte] // parts of L2 tables by file offset
 	decoded *blockdev.LRU[int64, []byte] // plain clusters by place of the stored bytes
 	views   sync.Pool                    // of *view
@@ -59,10 +58,6 @@ func Open(file blockdev.Device, opts Options) (*Image, error) {
 	m.l1 = make([]uint64, m.l1Size)
 	for i := range m.l1 {
 		m.l1[i] = binary.BigEndian.Uint64(table[8*i:])
-	}
-	m.decode = inflate
-	if m.compression == compressionZstd {
-		m.decode = unzstd
 	}
 	m.l2Cache = blockdev.NewLRU[int64, []byte](l2CacheBytes)
 	m.decoded = blockdev.NewLRU[int64, []byte](max(decodedCacheBytes, 2*m.clusterSize()))

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
+	"github.com/wslimg/wslimg/internal/deflate"
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
@@ -16,9 +17,10 @@ type view struct {
 	file, data, backing blockdev.Device
 	shared              bool
 
-	stored []byte // scratch: stored bytes of a cluster
-	last   []byte // not shared: the cluster decoded last
-	lastAt int64  // place of its stored bytes, 0 for none
+	inflater deflate.Decoder
+	stored   []byte // scratch: stored bytes of a cluster
+	last     []byte // not shared: the cluster decoded last
+	lastAt   int64  // place of its stored bytes, 0 for none
 }
 
 // Fork returns another view; this one is for one goroutine.
@@ -122,24 +124,4 @@ func (v *view) readCompressed(p []byte, from piece) error {
 	}
 	copy(p, v.last[in:])
 	return nil
-}
-
-// decodeTo fills p, of the size of a cluster, with the plain bytes of from.
-func (v *view) decodeTo(p []byte, from piece) error {
-	if err := v.readStored(from); err != nil {
-		return err
-	}
-	if err := v.decode(p, v.stored); err != nil {
-		return ondisk.Corruptf(from.host, "compressed cluster of the disk's byte %#x: %v", from.off&^(v.clusterSize()-1), err)
-	}
-	return nil
-}
-
-// readStored fills v.stored with the stored bytes of a compressed cluster.
-func (v *view) readStored(from piece) error {
-	if int64(cap(v.stored)) < from.stored {
-		v.stored = make([]byte, max(from.stored, v.clusterSize()))
-	}
-	v.stored = v.stored[:from.stored]
-	return ondisk.ReadFull(v.file, v.stored, from.host, "compressed cluster")
 }

@@ -57,7 +57,7 @@ func eachFrame(stored []byte, size int64, f func(frame frameHeader, b []byte, at
 				return pos, err
 			}
 			if n > size-at {
-				return pos, errors.New("holds more than a cluster")
+				return pos, errLong
 			}
 			at += n
 		}
@@ -78,7 +78,7 @@ func decodeFrame(room, frame []byte) (int64, error) {
 		return 0, err
 	}
 	if len(plain) > full {
-		return 0, errors.New("holds more than a cluster")
+		return 0, errLong
 	}
 	// The decoder may have moved to memory of its own.
 	return int64(copy(room[:len(plain)], plain)), nil

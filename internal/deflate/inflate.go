@@ -29,6 +29,7 @@ type Decoder struct {
 	runAt  int // output offset at which the literals of the next token start
 
 	last Stream
+	win  *[winSize]byte // takes the output of calls whose dst is smaller
 }
 
 // Stream tells where the parts of a deflate stream lie, in bits from its start
@@ -55,7 +56,7 @@ func (d *Decoder) Inflate(dst, src []byte) (n, used int, err error) {
 func (d *Decoder) InflateTokens(dst, src []byte) (n, used int, err error) {
 	d.want = true
 	// A match makes at least three bytes; one token more holds the last literals.
-	if need := len(dst)/minMatch + 2; len(d.tokens) < need {
+	if need := max(len(dst), winSize)/minMatch + 2; len(d.tokens) < need {
 		d.tokens = make([]Token, need)
 	}
 	return d.inflate(dst, src)
@@ -71,37 +72,59 @@ func (d *Decoder) Stream() Stream { return d.last }
 func (d *Decoder) inflate(dst, src []byte) (n, used int, err error) {
 	d.bits, d.nbits, d.ip, d.op = 0, 0, 0, 0
 	d.ntok, d.runAt = 0, 0
-	for final := false; !final; {
-		at := d.bitPos()
-		h, ok := d.take(src, 3)
-		if !ok {
-			return d.op, d.ip, errTruncated(src)
+	if len(dst) >= winSize {
+		err = d.blocks(dst, src)
+	} else {
+		if d.win == nil {
+			d.win = new([winSize]byte)
 		}
-		final = h&1 != 0
-		switch h >> 1 {
-		case blockStored:
-			err = d.stored(dst, src)
-		case blockFixed:
-			d.loadFixed()
-			err = d.block(dst, src)
-		case blockDynamic:
-			if err = d.readCodes(src); err == nil {
-				err = d.block(dst, src)
-			}
-		default:
-			err = d.corrupt("block type 3")
+		err = d.blocks(d.win[:], src)
+		if d.op > len(dst) {
+			d.op = len(dst)
+			err = d.tooLong(dst)
 		}
-		if err != nil {
-			return d.op, d.ip, err
-		}
-		d.last.Final = at
+		copy(dst, d.win[:d.op])
 	}
-	d.last.End = d.bitPos()
+	if err != nil {
+		return d.op, d.ip, err
+	}
 	if d.want && d.runAt < d.op {
 		d.tokens[d.ntok] = makeToken(d.op-d.runAt, 0, 0)
 		d.ntok++
 	}
 	return d.op, int(d.last.End+7) / 8, nil
+}
+
+// blocks decodes all blocks; dst has at least winSize bytes.
+func (d *Decoder) blocks(dst, src []byte) error {
+	for final := false; !final; {
+		at := d.bitPos()
+		h, ok := d.take(src, 3)
+		if !ok {
+			return errTruncated(src)
+		}
+		final = h&1 != 0
+		var err error
+		switch h >> 1 {
+		case blockStored:
+			err = d.stored(dst, src)
+		case blockFixed:
+			d.loadFixed()
+			err = d.symbols(dst, src)
+		case blockDynamic:
+			if err = d.readCodes(src); err == nil {
+				err = d.symbols(dst, src)
+			}
+		default:
+			err = d.corrupt("block type 3")
+		}
+		if err != nil {
+			return err
+		}
+		d.last.Final = at
+	}
+	d.last.End = d.bitPos()
+	return nil
 }
 
 // bitPos is how many bits have been consumed.
@@ -181,7 +204,6 @@ func (d *Decoder) loadFixed() {
 	}
 	d.b.build(d.lit[:], litBits, fixedLitLens[:], litEntries[:])
 	d.b.build(d.dist[:], distBits, fixedDistLens[:], distEntries[:])
-	pairLiterals(&d.lit)
 	d.fixed = true
 }
 
@@ -263,25 +285,28 @@ func (d *Decoder) readCodes(src []byte) error {
 	if !d.b.build(d.dist[:], distBits, lens[nlit:], distEntries[:]) {
 		return d.corrupt("distance code is not complete")
 	}
-	pairLiterals(&d.lit)
 	return nil
 }
 
-// block decodes the symbols of a block whose codes are in d.lit and d.dist.
-func (d *Decoder) block(dst, src []byte) error {
-	for {
-		if done, err := d.fast(dst, src); done || err != nil {
-			return err
+// symbols decodes the symbols of a block whose codes are in d.lit and d.dist;
+// dst has at least winSize bytes.
+func (d *Decoder) symbols(dst, src []byte) error {
+	for len(dst)-d.op > winSize-winStop && len(src)-d.ip >= fastIn+8 {
+		base := 0
+		if d.op > winStop {
+			// The window moves on, with room for the farthest match behind op.
+			base = min(d.op-maxDist, len(dst)-winSize)
 		}
-		if done, err := d.careful(dst, src); done || err != nil {
+		if done, err := d.fast((*[winSize]byte)(dst[base:]), base, src); done || err != nil {
 			return err
 		}
 	}
+	return d.careful(dst, src)
 }
 
 // careful decodes up to the end of the block with every limit checked at every
 // step; it serves the ends of src and dst, where fast has no room.
-func (d *Decoder) careful(dst, src []byte) (done bool, err error) {
+func (d *Decoder) careful(dst, src []byte) error {
 	for {
 		if d.nbits < 48 {
 			d.fill(src)
@@ -289,62 +314,59 @@ func (d *Decoder) careful(dst, src []byte) (done bool, err error) {
 		e := d.lit[d.bits&(1<<litBits-1)]
 		if e&(entryLit|entryOdd) == entryOdd && e&entryLink != 0 {
 			if !d.drop(e) {
-				return false, errTruncated(src)
+				return errTruncated(src)
 			}
 			e = d.lit[uint(e>>16)+uint(d.bits)&(1<<(e>>8&15)-1)]
 		}
 		saved := d.bits
 		if e >= entryLit {
-			n := int(e >> 24 & 3)
 			if !d.drop(e) {
-				return false, errTruncated(src)
+				return errTruncated(src)
 			}
-			for i := range n {
-				if d.op == len(dst) {
-					return false, d.tooLong(dst)
-				}
-				dst[d.op] = byte(e >> (8 + 8*i))
-				d.op++
+			if d.op == len(dst) {
+				return d.tooLong(dst)
 			}
+			dst[d.op] = byte(e >> 8)
+			d.op++
 			continue
 		}
 		if e&entryOdd != 0 {
 			if !d.drop(e) || e&entryEnd == 0 && d.nbits == 0 {
-				return false, errTruncated(src)
+				return errTruncated(src)
 			}
 			if e&entryEnd == 0 {
-				return false, d.corrupt("literal/length code is unassigned")
+				return d.corrupt("literal/length code is unassigned")
 			}
-			return true, nil
+			return nil
 		}
 		if !d.drop(e) {
-			return false, errTruncated(src)
+			return errTruncated(src)
 		}
 		length := int(e>>16) + int(saved&(1<<(e&63)-1)>>(e>>8&31))
 
 		e = d.dist[d.bits&(1<<distBits-1)]
 		if e&entryOdd != 0 && e&entryLink != 0 {
 			if !d.drop(e) {
-				return false, errTruncated(src)
+				return errTruncated(src)
 			}
 			e = d.dist[uint(e>>16)+uint(d.bits)&(1<<(e>>8&15)-1)]
 		}
 		if e&entryOdd != 0 {
 			if d.nbits == 0 {
-				return false, errTruncated(src)
+				return errTruncated(src)
 			}
-			return false, d.corrupt("distance code is unassigned")
+			return d.corrupt("distance code is unassigned")
 		}
 		saved = d.bits
 		if !d.drop(e) {
-			return false, errTruncated(src)
+			return errTruncated(src)
 		}
 		dist := int(e>>16) + int(saved&(1<<(e&63)-1)>>(e>>8&31))
 		if dist > d.op {
-			return false, d.tooFar(dist)
+			return d.tooFar(dist)
 		}
 		if length > len(dst)-d.op {
-			return false, d.tooLong(dst)
+			return d.tooLong(dst)
 		}
 		if d.want {
 			d.tokens[d.ntok] = makeToken(d.op-d.runAt, length, dist)

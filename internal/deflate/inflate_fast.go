@@ -3,45 +3,58 @@ package deflate
 import "encoding/binary"
 
 const (
-	// What one turn of the fast loop may read and write beyond ip and op.
-	fastIn  = 32
-	fastOut = maxMatch + 32
+	// fast writes through a pointer to an array of fixed size, so that the
+	// compiler can see from op <= winStop that no access leaves it.
+	winSize = 1 << 16
+	winStop = winSize - maxMatch - 64
+
+	// What one turn of the fast loop may read beyond the start of in.
+	fastIn = 32
 )
 
-// fast decodes symbols while at least fastIn bytes of input and fastOut bytes
-// of room are left, and reports whether it reached the end of the block. It
-// writes up to 16 bytes beyond what it decodes, always within dst.
-func (d *Decoder) fast(dst, src []byte) (done bool, err error) {
-	ip, op := d.ip, d.op
-	buf, n := d.bits, d.nbits
-	ipEnd, opEnd := len(src)-fastIn, len(dst)-fastOut
+// fast decodes symbols while at least fastIn bytes of input are left and the
+// output, which goes to w and starts there at d.op-base, has not passed
+// winStop. It reports whether it reached the end of the block. It may write
+// some bytes beyond what it decodes, within w.
+func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err error) {
+	// At the top of the loop buf holds 56 bits or more, enough for two literals
+	// of the table's first part (22 bits) and a whole length code (20), and e is
+	// the entry of the next symbol. It is looked up before the bytes of a match
+	// are copied, so that both go on side by side.
+	in := src[d.ip:]
+	op := uint(d.op - base)
+	buf, n := d.bits, d.nbits&63
 	want := d.want
 
-	for ip <= ipEnd && op <= opEnd {
-		// Refill to 56 bits or more: enough for three codes of the first part
-		// of the table (33 bits) and a whole length code (20).
-		buf |= binary.LittleEndian.Uint64(src[ip:]) << (n & 63)
-		ip += int((63 - n) >> 3)
-		n |= 56
-
-		e := d.lit[buf&(1<<litBits-1)]
+	if len(in) < fastIn+8 {
+		return false, nil
+	}
+	buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+	in = in[(63-n&63)>>3:]
+	n |= 56
+	e := d.lit[buf&(1<<litBits-1)]
+	for len(in) >= fastIn && op <= winStop {
 		if e >= entryLit {
 			buf >>= e & 63
 			n -= uint(e & 63)
-			binary.LittleEndian.PutUint16(dst[op:], uint16(e>>8))
-			op += int(e >> 24 & 3)
+			w[op] = byte(e >> 8)
+			op++
 			e = d.lit[buf&(1<<litBits-1)]
 			if e >= entryLit {
 				buf >>= e & 63
 				n -= uint(e & 63)
-				binary.LittleEndian.PutUint16(dst[op:], uint16(e>>8))
-				op += int(e >> 24 & 3)
+				w[op] = byte(e >> 8)
+				op++
 				e = d.lit[buf&(1<<litBits-1)]
 				if e >= entryLit {
 					buf >>= e & 63
 					n -= uint(e & 63)
-					binary.LittleEndian.PutUint16(dst[op:], uint16(e>>8))
-					op += int(e >> 24 & 3)
+					w[op] = byte(e >> 8)
+					op++
+					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+					in = in[(63-n&63)>>3:]
+					n |= 56
+					e = d.lit[buf&(1<<litBits-1)]
 					continue
 				}
 			}
@@ -54,8 +67,12 @@ func (d *Decoder) fast(dst, src []byte) (done bool, err error) {
 				if e >= entryLit {
 					buf >>= e & 63
 					n -= uint(e & 63)
-					dst[op] = byte(e >> 8)
+					w[op] = byte(e >> 8)
 					op++
+					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+					in = in[(63-n&63)>>3:]
+					n |= 56
+					e = d.lit[buf&(1<<litBits-1)]
 					continue
 				}
 				if e&entryOdd != 0 {
@@ -64,20 +81,20 @@ func (d *Decoder) fast(dst, src []byte) (done bool, err error) {
 				}
 			}
 			if e&entryOdd != 0 {
-				d.ip, d.op, d.bits, d.nbits = ip, op, buf, n
+				d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n
 				if e&entryEnd == 0 {
 					return false, d.corrupt("literal/length code is unassigned")
 				}
 				return true, nil
 			}
 		}
-		length := int(e>>16) + int(buf&(1<<(e&63)-1)>>(e>>8&31))
+		length := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&31))
 		buf >>= e & 63
 		n -= uint(e & 63)
 
 		if n < 28 {
-			buf |= binary.LittleEndian.Uint64(src[ip:]) << (n & 63)
-			ip += int((63 - n) >> 3)
+			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+			in = in[(63-n&63)>>3:]
 			n |= 56
 		}
 		e = d.dist[buf&(1<<distBits-1)]
@@ -88,54 +105,71 @@ func (d *Decoder) fast(dst, src []byte) (done bool, err error) {
 				e = d.dist[uint(e>>16)+uint(buf)&(1<<(e>>8&15)-1)]
 			}
 			if e&entryOdd != 0 {
-				d.ip, d.op, d.bits, d.nbits = ip, op, buf, n
+				d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n
 				return false, d.corrupt("distance code is unassigned")
 			}
 		}
-		dist := int(e>>16) + int(buf&(1<<(e&63)-1)>>(e>>8&31))
+		dist := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&31))
 		buf >>= e & 63
 		n -= uint(e & 63)
 
 		from := op - dist
-		if from < 0 {
-			d.ip, d.op, d.bits, d.nbits = ip, op, buf, n
-			return false, d.tooFar(dist)
+		if from > winStop+8 {
+			d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n
+			return false, d.tooFar(int(dist))
 		}
 		if want {
-			d.tokens[d.ntok] = makeToken(op-d.runAt, length, dist)
+			d.tokens[d.ntok] = makeToken(base+int(op)-d.runAt, int(length), int(dist))
 			d.ntok++
-			d.runAt = op + length
+			d.runAt = base + int(op) + int(length)
 		}
+		length &= 511
+		buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+		in = in[(63-n&63)>>3:]
+		n |= 56
+		e = d.lit[buf&(1<<litBits-1)]
 		end := op + length
 		switch {
-		case dist >= 16:
-			for {
-				copy(dst[op:op+16:op+16], dst[from:from+16:from+16])
+		case dist >= 8:
+			binary.LittleEndian.PutUint64(w[op:op+8], binary.LittleEndian.Uint64(w[from:from+8]))
+			binary.LittleEndian.PutUint64(w[op+8:op+16], binary.LittleEndian.Uint64(w[from+8:from+16]))
+			for length > 16 {
 				op += 16
 				from += 16
-				if op >= end {
-					break
-				}
-			}
-		case dist >= 8:
-			for ; op < end; op, from = op+8, from+8 {
-				binary.LittleEndian.PutUint64(dst[op:], binary.LittleEndian.Uint64(dst[from:]))
-			}
-		case dist == 1:
-			v := uint64(dst[from]) * 0x0101010101010101
-			for ; op < end; op += 8 {
-				binary.LittleEndian.PutUint64(dst[op:], v)
+				length -= 16
+				binary.LittleEndian.PutUint64(w[op:op+8], binary.LittleEndian.Uint64(w[from:from+8]))
+				binary.LittleEndian.PutUint64(w[op+8:op+16], binary.LittleEndian.Uint64(w[from+8:from+16]))
 			}
 		default:
-			for ; op < end; op, from = op+1, from+1 {
-				dst[op] = dst[from]
+			r := &repeats[dist&7]
+			v := binary.LittleEndian.Uint64(w[from:from+8]) & r.mask * r.mul
+			for ; op < end; op += r.step {
+				binary.LittleEndian.PutUint64(w[op:], v)
 			}
 		}
 		op = end
 	}
 	// Give back the whole bytes that were not used.
-	ip -= int(n >> 3)
-	n &= 7
-	d.ip, d.op, d.bits, d.nbits = ip, op, buf&(1<<n-1), n
+	d.ip, d.op, d.bits, d.nbits = len(src)-len(in)-int(n>>3), base+int(op), buf&(1<<(n&7)-1), n&7
 	return false, nil
+}
+
+// repeats tells for a distance below 8 how to make a word of repetitions of
+// that many bytes, and by how much to advance so that the next one continues it.
+var repeats = makeRepeats()
+
+type repeat struct {
+	mask, mul uint64
+	step      uint
+}
+
+func makeRepeats() (t [8]repeat) {
+	t[0].step = 8 // never used; no distance is 0
+	for i := uint(1); i < 8; i++ {
+		t[i] = repeat{mask: 1<<(8*i) - 1, step: 8 / i * i}
+		for at := uint(0); at < 8; at += i {
+			t[i].mul |= 1 << (8 * at)
+		}
+	}
+	return t
 }

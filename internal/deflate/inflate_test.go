@@ -267,11 +267,12 @@ func FuzzInflate(f *testing.F) {
 	for _, plain := range plainSamples() {
 		plain = plain[:min(len(plain), 2000)]
 		for _, level := range []int{-2, 0, 1, 6} {
-			f.Add(stdDeflate(f, plain, level), uint16(len(plain)))
+			f.Add(stdDeflate(f, plain, level), uint32(len(plain)))
+			f.Add(stdDeflate(f, plain, level), uint32(winSize+len(plain)))
 		}
 	}
 	var d Decoder
-	f.Fuzz(func(t *testing.T, src []byte, size uint16) {
-		compareInflate(t, &d, src, int(size))
+	f.Fuzz(func(t *testing.T, src []byte, size uint32) {
+		compareInflate(t, &d, src, int(size%(4*winSize)))
 	})
 }

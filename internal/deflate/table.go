@@ -8,8 +8,7 @@ import "math/bits"
 //
 // Entry layout, from the low end (bits:meaning):
 //
-//	literal:  0-5 bits to consume; 8-15 the byte, 16-23 a second byte; 24-25
-//	          how many bytes (1 or 2); 31 set
+//	literal:  0-5 bits to consume; 8-15 the byte; 31 set
 //	length:   0-5 bits to consume with extra bits; 8-12 bits without; 16-24 base
 //	distance: 0-5 bits to consume with extra bits; 8-12 bits without; 16-30 base
 //	link:     0-5 bits to consume; 8-11 subtable bits; 16-27 subtable start; entryOdd|entryLink
@@ -45,7 +44,7 @@ func makeLitEntries() (t [numLitLen]uint32) {
 	for i := range t {
 		switch {
 		case i < endOfBlock:
-			t[i] = entryLit | 1<<24 | uint32(i)<<8
+			t[i] = entryLit | uint32(i)<<8
 		case i == endOfBlock:
 			t[i] = entryOdd | entryEnd
 		case i-endOfBlock-1 < len(lengthBase):
@@ -203,22 +202,4 @@ func (b *builder) build(table []uint32, tableBits uint, lens []uint8, entries []
 func nextCode(code, mask uint) uint {
 	bit := uint(1) << (bits.Len(code^mask) - 1)
 	return code&(bit-1) | bit
-}
-
-// pairLiterals turns entries of table's first part that hold a literal and have
-// room left for the whole code of a following one into entries of both.
-func pairLiterals(table *[litTableSize]uint32) {
-	for i := 1<<litBits - 1; i >= 0; i-- {
-		e := table[i]
-		n := e & 63
-		if e < entryLit {
-			continue
-		}
-		// From high to low: what a shift leads to has not been paired yet,
-		// but for entry 0, which leads to itself.
-		f := table[uint(i)>>n]
-		if m := f & 63; f >= entryLit && n+m <= litBits {
-			table[i] = entryLit | 2<<24 | (f>>8&0xff)<<16 | e&0xff00 | (n + m)
-		}
-	}
 }

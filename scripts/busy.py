@@ -2,7 +2,7 @@
 """Works on a mounted filesystem like a busy machine, then stops in the middle.
 
 	busy.py DIR --seed N --steps N --end shutdown|flush|copy|freeze|none
-	        [--image FILE --copy FILE] [--sync PERCENT]
+	        [--image FILE --copy FILE] [--sync PERCENT] [--small]
 
 The end, while files that were unlinked are still open:
   shutdown  the filesystem stops at once, what is not in the log is lost
@@ -32,7 +32,7 @@ class Busy:
         self.r = random.Random(args.seed)
         self.sync = args.sync
         self.files, self.dirs, self.open, self.count = [], ["."], [], 0
-        self.noise = self.r.randbytes(1 << 20)
+        self.noise = self.r.randbytes(1 << 14) * 64 if args.small else self.r.randbytes(1 << 20)
 
     def fresh(self):
         self.count += 1
@@ -145,6 +145,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--steps", type=int, default=100)
     p.add_argument("--sync", type=float, default=5, help="steps of a hundred that are followed by an fsync")
+    p.add_argument("--small", action="store_true", help="content that compresses, for images that are committed")
     p.add_argument("--end", default="none")
     p.add_argument("--image")
     p.add_argument("--copy")

@@ -3,7 +3,7 @@
 may get wrong. Root and Linux only. The same arguments make the same tree.
 
 	filltree.py DIR [--block N] [--big N] [--long-names N] [--extents N]
-	                [--xattrs N] [--deep] [--sections a,b,...]
+	                [--xattrs N] [--deep] [--small] [--sections a,b,...]
 
 What the filesystem at DIR cannot hold (a symlink too long for it, an attribute
 too large) is left out, and the number of such things is printed by section.
@@ -58,7 +58,7 @@ class Filler:
         self.section = ""
         self.random = random.Random(1)
         # Half random, half text, so that compression has both.
-        self.noise = self.random.randbytes(1 << 20)
+        self.noise = self.random.randbytes(1 << (14 if args.small else 20))
         self.text = b"".join(b"line %06d of the text that fills files\n" % i for i in range(30000))
 
     def attempt(self, what, *args, **kw):
@@ -121,6 +121,8 @@ class Filler:
         for edge in edges:
             if edge <= 8 << 20:
                 sizes |= {edge, max(0, edge - 1), edge + 1}
+        if self.args.small:
+            sizes = {s for s in sizes if s <= 3 * b + 1}
         for i, size in enumerate(sorted(sizes)):
             self.file(f"{size:08d}", self.bytes(size, i))
         self.file("zeros", bytes(3 * b + 7))
@@ -195,7 +197,7 @@ class Filler:
         os.truncate("dense", 2 * count * b - 1)
 
     def dirs(self):
-        for n in (0, 1, 2, 3, 10, 60, 200, 1000):
+        for n in (0, 1, 2, 3, 10, 60) if self.args.small else (0, 1, 2, 3, 10, 60, 200, 1000):
             os.mkdir(f"{n:04d}")
             for i in range(n):
                 os.mknod(f"{n:04d}/entry-{i}" + "x" * (i % 37))
@@ -333,9 +335,9 @@ class Filler:
             os.chown(f"l{ident}", ident, ident, follow_symlinks=False)
 
     def times(self):
-        seconds = (-(2**31), -(2**31) + 1, -86400, -2, -1, 0, 1, 2**30, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**33 - 1, 2**33, 2**33 + 2**31, 2**33 + 2**32, 15032385535)
-        for sec in seconds:
-            for nsec in (0, 1, 500_000_000, 999_999_999):
+        every = (-(2**31), -(2**31) + 1, -86400, -2, -1, 0, 1, 2**30, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**33 - 1, 2**33, 2**33 + 2**31, 2**33 + 2**32, 15032385535)
+        for sec in every[::4] if self.args.small else every:
+            for nsec in (1, 999_999_999) if self.args.small else (0, 1, 500_000_000, 999_999_999):
                 name = f"{sec}.{nsec:09d}"
                 self.file(name)
                 os.mkdir("d" + name)
@@ -473,6 +475,7 @@ def main():
     p.add_argument("--extents", type=int, default=100, help="extents of the fragmented files")
     p.add_argument("--xattrs", type=int, default=0, help="attributes on one file")
     p.add_argument("--deep", action="store_true", help="a path longer than PATH_MAX")
+    p.add_argument("--small", action="store_true", help="little content, for images that are committed")
     p.add_argument("--sections", default="", help="only these")
     args = p.parse_args()
     os.umask(0o022)

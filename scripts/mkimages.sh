@@ -72,7 +72,7 @@ crash() {
 	esac
 }
 
-(cd "$here/.." && CGO_ENABLED=0 go build -o "$out/.manifest" ./scripts/manifest)
+(cd "$here/.." && CGO_ENABLED=0 go build -tags oracle -o "$out/.manifest" ./scripts/manifest)
 if [[ $what == ext4 || $what == all ]]; then
 	start ext4
 	. "$here/mkimages-ext4.sh"

@@ -1,16 +1,19 @@
-//go:build linux
+//go:build oracle && linux
 
-// Command manifest writes the manifest of a mounted tree to standard output,
-// or with a second argument compares the two: each is a directory or a file
-// that holds a manifest.
+// Command manifest writes what Linux shows of a mounted tree.
 //
-//	manifest DIR|FILE [DIR|FILE]
+//	manifest DIR            as JSON lines (package manifest), for comparing archives
+//	manifest golden DIR     with inode numbers (package fsystest), for comparing readers
+//	manifest diff A B       compares two of the first kind: directories or files
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
 
+	"github.com/wslimg/wslimg/internal/fsys/fsystest"
 	"github.com/wslimg/wslimg/internal/manifest"
 )
 
@@ -22,21 +25,39 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 1 && len(args) != 2 {
-		return fmt.Errorf("usage: manifest DIR|FILE [DIR|FILE]")
+	switch {
+	case len(args) == 1:
+		entries, err := manifest.FromDir(args[0])
+		if err != nil {
+			return err
+		}
+		return manifest.Write(os.Stdout, entries)
+	case len(args) == 2 && args[0] == "golden":
+		lines, err := fsystest.Kernel(args[1])
+		if err != nil {
+			return err
+		}
+		w := bufio.NewWriter(os.Stdout)
+		for _, line := range lines {
+			fmt.Fprintln(w, line)
+		}
+		return w.Flush()
+	case len(args) == 3 && args[0] == "diff":
+		return diff(args[1], args[2])
 	}
-	first, err := load(args[0])
+	return errors.New("usage: manifest DIR | golden DIR | diff A B")
+}
+
+func diff(a, b string) error {
+	want, err := load(a)
 	if err != nil {
 		return err
 	}
-	if len(args) == 1 {
-		return manifest.Write(os.Stdout, first)
-	}
-	second, err := load(args[1])
+	got, err := load(b)
 	if err != nil {
 		return err
 	}
-	diffs := manifest.Compare(first, second, manifest.Options{})
+	diffs := manifest.Compare(want, got, manifest.Options{})
 	for _, d := range diffs {
 		fmt.Println(d)
 	}

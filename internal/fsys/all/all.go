@@ -7,6 +7,7 @@ import (
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/fsys/ext4"
+	"github.com/wslimg/wslimg/internal/fsys/xfs"
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
@@ -21,6 +22,7 @@ type Options struct {
 func Open(dev blockdev.Device, opts Options) (fsys.FS, error) {
 	drivers := []func() (fsys.FS, error){
 		func() (fsys.FS, error) { return ext4.Open(dev, ext4.Options{}) },
+		func() (fsys.FS, error) { return xfs.Open(dev, xfs.Options{IgnoreLog: opts.IgnoreLog}) },
 	}
 	for _, open := range drivers {
 		fs, err := open()

@@ -3,8 +3,6 @@ package convert
 import (
 	"strconv"
 	"strings"
-
-	"github.com/wslimg/wslimg/internal/fsys"
 )
 
 // mountEntry is a line of fstab(5).
@@ -90,15 +88,11 @@ func (v *Volume) named(spec string) bool {
 	}
 	tag, value, _ := strings.Cut(spec, "=")
 	value = strings.Trim(value, `"`)
-	var info fsys.Info
-	if v.FS != nil {
-		info = v.FS.Info()
-	}
 	switch tag {
 	case "UUID":
-		return info.UUID != "" && strings.EqualFold(info.UUID, value)
+		return v.UUID != "" && strings.EqualFold(v.UUID, value)
 	case "LABEL":
-		return info.Label != "" && info.Label == value
+		return v.FS != nil && v.FS.Info().Label != "" && v.FS.Info().Label == value
 	case "PARTUUID":
 		return v.PartUUID != "" && strings.EqualFold(v.PartUUID, value)
 	case "PARTLABEL":

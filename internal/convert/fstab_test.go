@@ -57,6 +57,7 @@ func TestNamed(t *testing.T) {
 	const uuid = "0a3407de-014b-458b-b5c1-848e92a327a3"
 	part := &Volume{
 		Volume: volume.Volume{Number: 2, PartUUID: "c0ffee00-02", PartLabel: "home part"},
+		UUID:   uuid,
 		FS:     labelled{info: fsys.Info{UUID: uuid, Label: "a/b"}},
 	}
 	lv := &Volume{Volume: volume.Volume{Number: 3, Name: "my-vg/ro-ot"}}

@@ -62,7 +62,7 @@ func (s *Source) Inspect(ctx context.Context) (*Inspection, error) {
 func (v *Volume) info() VolumeInfo {
 	i := VolumeInfo{
 		Volume: "disk", Start: v.Start, Size: v.Size(), Type: v.Type,
-		PartLabel: v.PartLabel, PartUUID: v.PartUUID, Filesystem: v.Kind,
+		PartLabel: v.PartLabel, PartUUID: v.PartUUID, Filesystem: v.Kind, UUID: v.UUID,
 	}
 	switch {
 	case v.Name != "":
@@ -72,7 +72,7 @@ func (v *Volume) info() VolumeInfo {
 	}
 	if v.FS != nil {
 		f := v.FS.Info()
-		i.Label, i.UUID, i.Features = f.Label, f.UUID, f.Features
+		i.Label, i.Features = f.Label, f.Features
 	}
 	if v.Err != nil && !errors.Is(v.Err, ondisk.ErrNotFormat) && !(v.Kind == "vfat" || v.Kind == "swap") {
 		i.Error = v.Err.Error()

@@ -110,5 +110,5 @@ func (v *Volume) matches(sel string) bool {
 	if v.Name == sel || strings.EqualFold(v.PartUUID, sel) || v.PartLabel == sel {
 		return true
 	}
-	return v.FS != nil && (v.FS.Info().Label == sel || strings.EqualFold(v.FS.Info().UUID, sel))
+	return strings.EqualFold(v.UUID, sel) || v.FS != nil && v.FS.Info().Label == sel
 }

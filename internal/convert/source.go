@@ -36,6 +36,7 @@ type Volume struct {
 	volume.Volume
 	Index int     // place in Source.Volumes
 	Kind  string  // filesystem type by signature, "" if none is known
+	UUID  string  // of the filesystem, where it is known
 	FS    fsys.FS // nil where the filesystem is not read; Err says why
 	Err   error
 	Root  bool // looks like the root of a Linux system
@@ -75,8 +76,9 @@ func (s *Source) scan(ctx context.Context) error {
 		found := &Volume{Volume: v, Index: i, Kind: fsysall.Probe(v)}
 		found.FS, found.Err = fsysall.Open(blockdev.Cache(v, blockdev.CacheBlock, blockdev.CacheBytes),
 			fsysall.Options{IgnoreLog: s.opts.IgnoreLog})
+		found.UUID = fsysall.FATSerial(v, found.Kind)
 		if found.FS != nil {
-			found.Kind = found.FS.Info().Type
+			found.Kind, found.UUID = found.FS.Info().Type, found.FS.Info().UUID
 			found.Root, found.Err = looksLikeRoot(found.FS)
 		}
 		s.Volumes = append(s.Volumes, found)

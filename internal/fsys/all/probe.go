@@ -1,6 +1,8 @@
 package all
 
 import (
+	"encoding/binary"
+	"fmt"
 	"io"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
@@ -41,6 +43,24 @@ var magics = []magic{
 	{"iso9660", 32769, "CD001"},
 	{"jfs", 32768, "JFS1"},
 	{"reiserfs", 65536 + 52, "ReIsEr"},
+}
+
+// FATSerial is the volume serial of a FAT filesystem in the form that
+// /etc/fstab gives it ("4B1D-0F5A"), or "" where kind has none.
+func FATSerial(dev blockdev.Device, kind string) string {
+	if kind != "vfat" {
+		return ""
+	}
+	var boot [90]byte
+	if n, _ := dev.ReadAt(boot[:], 0); n < len(boot) {
+		return ""
+	}
+	volID := boot[39:43] // BS_VolID of FAT12 and FAT16
+	if string(boot[82:87]) == "FAT32" {
+		volID = boot[67:71]
+	}
+	id := binary.LittleEndian.Uint32(volID)
+	return fmt.Sprintf("%04X-%04X", id>>16, id&0xffff)
 }
 
 // Probe names what a volume holds by its signature, as mount(8) and blkid(8)

@@ -110,7 +110,7 @@ func estimate(t *tree.Tree) int64 {
 	var total int64
 	for _, it := range t.Items(tree.Path) {
 		total += perEntry
-		if it.LinkTo != "" || it.Node.Content == nil {
+		if it.Target != nil || it.Node.Content == nil {
 			continue
 		}
 		c := it.Node.Content

@@ -14,34 +14,87 @@ const (
 	Path              // sorted by path
 )
 
-// Item is one name to be emitted. LinkTo is set on every name of a hard-linked
-// inode but its first by path, and the one with LinkTo comes later.
+// Item is one name to be emitted.
 type Item struct {
-	Path   string
-	Node   *Node
-	LinkTo string
+	Node *Node
+	// Target is set on every name of a hard-linked inode but the first in path
+	// order: that one, which is emitted earlier.
+	Target *Item
+
+	dir  *Item // nil for the root
+	name string
+}
+
+// Path returns the rooted path. It is put together on each call: the paths of
+// a tree may need far more memory than the tree.
+func (it *Item) Path() string {
+	if it.dir == nil {
+		return "/"
+	}
+	n := 0
+	for i := it; i.dir != nil; i = i.dir {
+		n += 1 + len(i.name)
+	}
+	path := make([]byte, n)
+	for i := it; i.dir != nil; i = i.dir {
+		n -= len(i.name)
+		copy(path[n:], i.name)
+		n--
+		path[n] = '/'
+	}
+	return string(path)
 }
 
 // Items lists every name once, parents before what is in them.
-func (t *Tree) Items(o Order) []Item {
-	var items []Item
-	first := map[*Node]string{}
-	_ = t.Walk(func(path string, n *Node) error { // visit never fails
-		it := Item{Path: path, Node: n}
+func (t *Tree) Items(o Order) []*Item {
+	var items []*Item
+	first := map[*Node]*Item{}
+	add := func(dir *Item, name string, n *Node) *Item {
+		it := &Item{Node: n, dir: dir, name: name}
 		if n.Links > 1 && !n.IsDir() {
-			if to, ok := first[n]; ok {
-				it.LinkTo = to
-			} else {
-				first[n] = path
+			if it.Target = first[n]; it.Target == nil {
+				first[n] = it
 			}
 		}
 		items = append(items, it)
-		return nil
-	})
+		return it
+	}
+	type step struct {
+		dir  *Item
+		next int // entry to go on with
+	}
+	stack := []step{{dir: add(nil, "", t.Root)}}
+	for len(stack) > 0 {
+		s := &stack[len(stack)-1]
+		if s.next == len(s.dir.Node.entries) {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		e := s.dir.Node.entries[s.next]
+		s.next++
+		if it := add(s.dir, e.Name, e.Node); e.Node.IsDir() {
+			stack = append(stack, step{dir: it})
+		}
+	}
 	if o == Disk {
-		slices.SortStableFunc(items, func(a, b Item) int { return diskPlace(a).compare(diskPlace(b)) })
+		sortByPlace(items)
 	}
 	return items
+}
+
+func sortByPlace(items []*Item) {
+	type placed struct {
+		place
+		it *Item
+	}
+	all := make([]placed, len(items))
+	for i, it := range items {
+		all[i] = placed{diskPlace(it), it}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return a.compare(b.place) })
+	for i := range all {
+		items[i] = all[i].it
+	}
 }
 
 // place is where an item belongs in disk order.
@@ -50,10 +103,10 @@ type place struct {
 	phys          int64
 }
 
-func diskPlace(it Item) place {
+func diskPlace(it *Item) place {
 	n := it.Node
 	switch {
-	case it.LinkTo != "":
+	case it.Target != nil:
 		return place{class: 3}
 	case n.IsDir():
 		return place{class: 0}

@@ -19,7 +19,7 @@ type planner struct {
 	buf       []byte // headers of the current entry
 }
 
-func (p *planner) run(items []tree.Item, next func() (*task, error)) error {
+func (p *planner) run(items []*tree.Item, next func() (*task, error)) error {
 	p.next = next
 	// The root goes last: bsdtar finds it there already, and sets the time of
 	// such a directory at once, not at the end as that of those it makes.
@@ -34,14 +34,14 @@ func (p *planner) run(items []tree.Item, next func() (*task, error)) error {
 }
 
 // entry plans the member of one name.
-func (p *planner) entry(it tree.Item) error {
-	n := it.Node
+func (p *planner) entry(it *tree.Item) error {
+	n, path := it.Node, it.Path()
 	h := header{
-		name: member(it.Path, n.IsDir()),
+		name: member(path, n.IsDir()),
 		mode: n.Mode & fsys.ModePerm, uid: n.UID, gid: n.GID, mtime: n.Mtime,
 	}
 	if len(h.name) > maxPath {
-		return fileError(it.Path, ondisk.Unsupportedf("path of %d bytes, at most %d can be extracted; leave it out", len(it.Path), maxPath-1))
+		return fileError(path, ondisk.Unsupportedf("path of %d bytes, at most %d can be extracted; leave it out", len(path), maxPath-1))
 	}
 	kind := ""
 	switch n.Mode & fsys.ModeType {
@@ -58,25 +58,25 @@ func (p *planner) entry(it tree.Item) error {
 	case fsys.ModeFifo:
 		h.typ, kind = typeFifo, "fifo"
 	case fsys.ModeSocket:
-		p.stats.lose("socket", it.Path, true)
+		p.stats.lose("socket", path, true)
 		return nil
 	default:
-		return fileError(it.Path, ondisk.Corruptf(ondisk.NoOffset, "mode %#o is of no known file type", n.Mode))
+		return fileError(path, ondisk.Corruptf(ondisk.NoOffset, "mode %#o is of no known file type", n.Mode))
 	}
-	if it.LinkTo != "" {
-		h.typ, kind, h.link, h.dev = typeLink, "link", member(it.LinkTo, false), fsys.Rdev{}
+	if it.Target != nil {
+		h.typ, kind, h.link, h.dev = typeLink, "link", member(it.Target.Path(), false), fsys.Rdev{}
 		p.stats.Entries[kind]++
-		return p.member(it.Path, &h, nil, nil)
+		return p.member(path, &h, nil, nil)
 	}
 	p.stats.Entries[kind]++
 	var err error
-	if h.pax, err = xattrRecords(n, p.bigXattrs, func(kind string) { p.stats.lose(kind, it.Path, false) }); err != nil {
-		return fileError(it.Path, err)
+	if h.pax, err = xattrRecords(n, p.bigXattrs, func(kind string) { p.stats.lose(kind, path, false) }); err != nil {
+		return fileError(path, err)
 	}
 	if n.IsRegular() && n.Size() > 0 {
-		return p.file(it.Path, &h, n.Content)
+		return p.file(path, &h, n.Content)
 	}
-	return p.member(it.Path, &h, nil, nil)
+	return p.member(path, &h, nil, nil)
 }
 
 // member is a rooted path as the archive names it: relative, "./" the root,

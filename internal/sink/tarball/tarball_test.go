@@ -194,15 +194,15 @@ func checkTar(t testing.TB, tr *tree.Tree, order tree.Order, plain []byte) {
 		}
 		h, err := a.Next()
 		if err != nil {
-			t.Fatalf("%q: %v", it.Path, err)
+			t.Fatalf("%q: %v", it.Path(), err)
 		}
 		checkHeader(t, it, h)
 		got, err := io.ReadAll(a)
 		if err != nil {
-			t.Fatalf("%q: %v", it.Path, err)
+			t.Fatalf("%q: %v", it.Path(), err)
 		}
 		var want []byte
-		if it.LinkTo == "" && it.Node.Content != nil {
+		if it.Target == nil && it.Node.Content != nil {
 			want = make([]byte, it.Node.Size())
 			f, err := it.Node.Content.Open()
 			if err != nil {
@@ -213,7 +213,7 @@ func checkTar(t testing.TB, tr *tree.Tree, order tree.Order, plain []byte) {
 			}
 		}
 		if !bytes.Equal(got, want) {
-			t.Fatalf("%q: content of %d bytes differs from the tree's %d", it.Path, len(got), len(want))
+			t.Fatalf("%q: content of %d bytes differs from the tree's %d", it.Path(), len(got), len(want))
 		}
 	}
 	if h, err := a.Next(); err != io.EOF {
@@ -229,12 +229,12 @@ var goTypes = map[uint32]byte{
 	fsys.ModeChar: tar.TypeChar, fsys.ModeBlock: tar.TypeBlock, fsys.ModeFifo: tar.TypeFifo,
 }
 
-func checkHeader(t testing.TB, it tree.Item, h *tar.Header) {
+func checkHeader(t testing.TB, it *tree.Item, h *tar.Header) {
 	t.Helper()
 	n := it.Node
 	want := tar.Header{
 		Typeflag: goTypes[n.Mode&fsys.ModeType],
-		Name:     "." + it.Path, Linkname: n.Target,
+		Name:     "." + it.Path(), Linkname: n.Target,
 		Mode: int64(n.Mode & fsys.ModePerm), Uid: int(n.UID), Gid: int(n.GID),
 		Size: n.Size(), ModTime: time.Unix(n.Mtime.Sec, int64(n.Mtime.Nsec)),
 		Devmajor: int64(n.Rdev.Major), Devminor: int64(n.Rdev.Minor),
@@ -242,15 +242,15 @@ func checkHeader(t testing.TB, it tree.Item, h *tar.Header) {
 	if n.Mtime.Sec < 0 { // see decimal
 		want.ModTime = time.Unix(n.Mtime.Sec, -int64(n.Mtime.Nsec))
 	}
-	if n.IsDir() && it.Path != "/" {
+	if n.IsDir() && it.Path() != "/" {
 		want.Name += "/"
 	}
 	xattrs := map[string]string{}
 	for _, x := range n.Xattrs {
 		xattrs["SCHILY.xattr."+x.Name] = string(x.Value)
 	}
-	if it.LinkTo != "" {
-		want.Typeflag, want.Linkname, want.Size, want.Devmajor, want.Devminor = tar.TypeLink, "."+it.LinkTo, 0, 0, 0
+	if it.Target != nil {
+		want.Typeflag, want.Linkname, want.Size, want.Devmajor, want.Devminor = tar.TypeLink, "."+it.Target.Path(), 0, 0, 0
 		clear(xattrs)
 	}
 	got := tar.Header{
@@ -258,15 +258,15 @@ func checkHeader(t testing.TB, it tree.Item, h *tar.Header) {
 		Size: h.Size, ModTime: h.ModTime, Devmajor: h.Devmajor, Devminor: h.Devminor,
 	}
 	if !got.ModTime.Equal(want.ModTime) {
-		t.Fatalf("%q: mtime %v, want %v", it.Path, got.ModTime, want.ModTime)
+		t.Fatalf("%q: mtime %v, want %v", it.Path(), got.ModTime, want.ModTime)
 	}
 	got.ModTime, want.ModTime = time.Time{}, time.Time{}
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
-		t.Fatalf("%q:\n got %+v\nwant %+v", it.Path, got, want)
+		t.Fatalf("%q:\n got %+v\nwant %+v", it.Path(), got, want)
 	}
 	maps.DeleteFunc(h.PAXRecords, func(k, _ string) bool { return !strings.HasPrefix(k, "SCHILY.xattr.") })
 	if len(h.PAXRecords)+len(xattrs) > 0 && !maps.Equal(h.PAXRecords, xattrs) {
-		t.Fatalf("%q: xattrs %q, want %q", it.Path, h.PAXRecords, xattrs)
+		t.Fatalf("%q: xattrs %q, want %q", it.Path(), h.PAXRecords, xattrs)
 	}
 }
 

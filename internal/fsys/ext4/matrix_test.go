@@ -57,7 +57,7 @@ func TestKernelTuned(t *testing.T) {
 			fill(t, dir)
 			unmount()
 			run(t, "tune2fs", "-O", features, image)
-			sameAsKernel(t, image)
+			sameAsKernel(t, image, "ro")
 		})
 	}
 }
@@ -69,7 +69,7 @@ func TestKernelMatrix(t *testing.T) {
 			dir, unmount := mount(t, image, "rw")
 			fill(t, dir)
 			unmount()
-			sameAsKernel(t, image)
+			sameAsKernel(t, image, "ro")
 		})
 	}
 }

@@ -27,6 +27,14 @@ var goldenImages = []struct {
 	{"bigalloc", "-t ext4 -b 1024 -C 4096 -N 512 -O bigalloc,meta_bg,^resize_inode,uninit_bg,^metadata_csum,^has_journal -m 0", 8 << 20},
 }
 
+// goldenCrashes are filesystems whose power failed.
+var goldenCrashes = []struct{ name, mkfs, mount string }{
+	{"dirty", "-t ext4 -b 1024 -N 256 -J size=1 -m 0", "data=ordered"},
+	{"dirty-data", "-t ext4 -b 1024 -N 256 -J size=1 -m 0 -O ^metadata_csum,^64bit", "data=journal"},
+	{"dirty-ext3", "-t ext3 -b 1024 -N 256 -J size=1 -m 0", "data=journal"},
+	{"dirty-v1", "-t ext4 -b 1024 -N 256 -J size=1 -m 0 -O ^metadata_csum", "journal_checksum"},
+}
+
 // TestUpdateGolden writes testdata: go test -tags oracle -run UpdateGolden -update
 func TestUpdateGolden(t *testing.T) {
 	if !*update {
@@ -38,13 +46,28 @@ func TestUpdateGolden(t *testing.T) {
 			dir, unmount := mount(t, image, "rw")
 			fillSmall(t, dir)
 			unmount()
-			writeGolden(t, g.name, image)
+			writeGolden(t, g.name, image, "ro")
+		})
+	}
+	for i, g := range goldenCrashes {
+		t.Run(g.name, func(t *testing.T) {
+			image := makeImage(t, 6<<20, append([]string{"-E", "lazy_itable_init=0,nodiscard"}, strings.Fields(g.mkfs)...)...)
+			dir, unmount := mount(t, image, "rw,"+g.mount)
+			b := newBusy(t, dir, uint64(100+i))
+			for range 12 {
+				b.work(20)
+				b.fsync()
+			}
+			run(t, "xfs_io", "-x", "-c", "shutdown -f", dir)
+			b.close()
+			unmount()
+			writeGolden(t, g.name, image, "rw,noatime")
 		})
 	}
 }
 
 // writeGolden commits an image with the kernel's view of a copy.
-func writeGolden(t *testing.T, name, image string) {
+func writeGolden(t *testing.T, name, image, options string) {
 	t.Helper()
 	b, err := os.ReadFile(image)
 	if err != nil {
@@ -54,7 +77,7 @@ func writeGolden(t *testing.T, name, image string) {
 	if err := os.WriteFile(copied, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir, unmount := mount(t, copied, "ro")
+	dir, unmount := mount(t, copied, options)
 	lines, err := fsystest.Kernel(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func newCat(s streams) *cobra.Command {
 			return withTree(c.Context(), a[0], source.options(s), func(t *tree.Tree) error {
 				for _, path := range a[1:] {
 					if err := printFile(stdout{s.out}, t, path); err != nil {
-						return fmt.Errorf("%s: %w", fsys.Printable(path), err)
+						return err
 					}
 				}
 				return nil
@@ -34,20 +34,20 @@ func newCat(s streams) *cobra.Command {
 
 func printFile(w io.Writer, t *tree.Tree, path string) error {
 	n, err := t.Lookup(path)
-	switch {
-	case err != nil:
-		return err
-	case n.IsDir():
-		return errors.New("is a directory")
-	case !n.IsRegular():
-		return errors.New("is not a regular file")
-	case n.Content == nil:
-		return nil
-	}
-	r, err := n.Content.Open()
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, io.NewSectionReader(r, 0, n.Size()))
-	return err
+	switch {
+	case !n.IsRegular():
+		err = errors.New("is not a regular file")
+	case n.Content != nil:
+		var r io.ReaderAt
+		if r, err = n.Content.Open(); err == nil {
+			_, err = io.Copy(w, io.NewSectionReader(r, 0, n.Size()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", fsys.Printable(path), err)
+	}
+	return nil
 }

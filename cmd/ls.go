@@ -57,13 +57,21 @@ func withTree(ctx context.Context, name string, o convert.OpenOptions, use func(
 	if err != nil {
 		return err
 	}
-	return use(view.Tree)
+	if err := use(view.Tree); err != nil {
+		return fmt.Errorf("%s: %w", fsys.Printable(name), err)
+	}
+	return nil
 }
 
 func (f *lsFlags) list(w io.Writer, t *tree.Tree, path string) error {
-	n, err := t.Lookup(path)
+	n, err := t.Lstat(path)
 	if err != nil {
 		return err
+	}
+	if n.IsSymlink() && !f.long { // as ls does: show a link, or list where it leads
+		if to, err := t.Lookup(path); err == nil && to.IsDir() {
+			n = to
+		}
 	}
 	out := bufio.NewWriter(w)
 	switch {

@@ -38,6 +38,7 @@ type Reporter interface {
 func Run(ctx context.Context, name string, o Options, w io.Writer, report Reporter) (res *Result, err error) {
 	start := time.Now()
 	report.Phase("opening", 0)
+	o.Open.Image.Progress = spooling(report)
 	src, err := Open(ctx, name, o.Open)
 	if err != nil {
 		return nil, err
@@ -62,9 +63,11 @@ func Run(ctx context.Context, name string, o Options, w io.Writer, report Report
 			return nil, src.wrap(err)
 		}
 	}
-	if res.Changes, err = edit.Run(ctx, view.Tree, o.Edits); err != nil {
+	changes, err := edit.Run(ctx, view.Tree, o.Edits)
+	if err != nil {
 		return nil, src.wrap(err)
 	}
+	res.Changes = append(res.Changes, changes...)
 	report.Phase("writing", estimate(view.Tree))
 	stats, err := write(ctx, view.Tree, o.Archive, w, report)
 	if err != nil {
@@ -73,9 +76,23 @@ func Run(ctx context.Context, name string, o Options, w io.Writer, report Report
 	if err := src.Image.Changed(); err != nil {
 		return nil, src.wrap(err)
 	}
-	res.Entries, res.Plain, res.Content, res.Losses = stats.Entries, stats.Plain, stats.Content, stats.Losses
+	res.Entries, res.Plain, res.Content = stats.Entries, stats.Plain, stats.Content
+	res.Losses = append(res.Losses, stats.Losses...)
 	res.Seconds = time.Since(start).Seconds()
 	return res, nil
+}
+
+// spooling reports the bytes of a wrapped image as it is unpacked.
+func spooling(report Reporter) func(done, total int64) {
+	last := int64(-1)
+	return func(done, total int64) {
+		if last < 0 {
+			report.Phase("unpacking", total)
+			last = 0
+		}
+		report.Add(done - last)
+		last = done
+	}
 }
 
 func write(ctx context.Context, t *tree.Tree, o tarball.Options, w io.Writer, report Reporter) (sink.Stats, error) {
@@ -88,7 +105,10 @@ func write(ctx context.Context, t *tree.Tree, o tarball.Options, w io.Writer, re
 
 // result says where a view came from.
 func (s *Source) result(v *View) *Result {
-	res := &Result{Image: s.info(), OS: osinfo.Detect(v.Tree), Notes: s.Notes()}
+	res := &Result{
+		Image: s.info(), OS: osinfo.Detect(v.Tree), Notes: s.Notes(),
+		Changes: []edit.Change{}, Losses: []sink.Loss{}, // [] in JSON, not null
+	}
 	for _, m := range v.Mounts {
 		res.Mounts = append(res.Mounts, m.info())
 		for _, w := range m.Volume.FS.Info().Warnings {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/fsys"
@@ -46,6 +47,10 @@ type Volume struct {
 // volume on it. A volume that cannot be read is no error here.
 func Open(ctx context.Context, name string, opts OpenOptions) (*Source, error) {
 	img, err := imageall.Open(ctx, name, opts.Image)
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) && pathErr.Path == name {
+		return nil, err // names the file already
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", fsys.Printable(name), err)
 	}

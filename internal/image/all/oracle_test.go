@@ -27,6 +27,7 @@ import (
 func run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = filepath.Dir(args[len(args)-1]) // qemu looks for data files here
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -302,5 +303,120 @@ func TestMatrix(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// tool runs qemu-img and qemu-io commands in a folder, a line each.
+func tool(t *testing.T, dir string, script string) {
+	t.Helper()
+	for line := range strings.Lines(script) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-ec", line)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+	}
+}
+
+// TestFeatures holds the reader against qemu-img for what an image can have
+// beyond clusters; img.qcow2 is the one that is read.
+func TestFeatures(t *testing.T) {
+	cases := map[string]string{
+		"backing chain": `
+			qemu-img create -q -f qcow2 base.qcow2 3M
+			qemu-io -f qcow2 -c 'write -P 1 0 1M' -c 'write -P 2 2M 1M' base.qcow2
+			qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 -o cluster_size=4k mid.qcow2 5M
+			qemu-io -f qcow2 -c 'write -P 3 512k 700k' -c 'write -P 4 2900k 300k' -c 'write -z 100k 50k' mid.qcow2
+			qemu-img create -q -f qcow2 -b mid.qcow2 -F qcow2 -o cluster_size=2M,extended_l2=on img.qcow2 8M
+			qemu-io -f qcow2 -c 'write -P 5 300k 1k' -c 'write -P 6 4M 100k' img.qcow2`,
+		"compressed backing": `
+			qemu-img create -q -f qcow2 plain.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 1M' -c 'write -P 2 2M 1999872' plain.qcow2
+			qemu-img convert -c -O qcow2 -o cluster_size=64k,compression_type=zstd plain.qcow2 base.qcow2
+			qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 img.qcow2 6M
+			qemu-io -f qcow2 -c 'write -P 3 512k 1k' -c 'write -z 2M 64k' img.qcow2`,
+		"backing smaller, unaligned": `
+			head -c 1000448 /dev/urandom > base.raw
+			qemu-img create -q -f qcow2 -b base.raw -F raw img.qcow2 3M
+			qemu-io -f qcow2 -c 'write -P 3 990k 1k' img.qcow2`,
+		"backing larger": `
+			head -c 4M /dev/urandom > base.raw
+			qemu-img create -q -f qcow2 -b base.raw -F raw img.qcow2 1M`,
+		"backing in a folder below": `
+			mkdir sub
+			head -c 1M /dev/urandom > sub/base.raw
+			cd sub; qemu-img create -q -f qcow2 -b base.raw -F raw mid.qcow2
+			qemu-img create -q -f qcow2 -b sub/mid.qcow2 -F qcow2 img.qcow2`,
+		"backing of unstated format": `
+			qemu-img create -q -f qcow2 base.qcow2 1M
+			qemu-io -f qcow2 -c 'write -P 1 0 100k' base.qcow2
+			qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 img.qcow2
+			printf '\342\171\052\313' | dd of=img.qcow2 bs=1 seek=112 conv=notrunc status=none`,
+		"external data file": `
+			qemu-img create -q -f qcow2 -o data_file=img.data,cluster_size=4k img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 100k' -c 'write -P 2 3M 300k' -c 'write -z 10k 20k' img.qcow2`,
+		"raw external data file": `
+			qemu-img create -q -f qcow2 -o data_file=img.data,data_file_raw=on img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 100k' -c 'write -P 2 3M 300k' -c 'write -z 10k 200k' img.qcow2`,
+		"snapshots and bitmaps": `
+			qemu-img create -q -f qcow2 img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 1M' img.qcow2
+			qemu-img snapshot -c before img.qcow2
+			qemu-io -f qcow2 -c 'write -P 2 512k 1M' -c 'discard 0 64k' img.qcow2
+			qemu-img bitmap --add img.qcow2 dirty
+			qemu-img snapshot -c after img.qcow2
+			qemu-io -f qcow2 -c 'write -P 3 3M 64k' img.qcow2`,
+		"grown": `
+			qemu-img create -q -f qcow2 -o cluster_size=512 img.qcow2 100k
+			qemu-io -f qcow2 -c 'write -P 1 0 100k' img.qcow2
+			qemu-img resize -q img.qcow2 9M
+			qemu-io -f qcow2 -c 'write -P 2 8M 100k' img.qcow2`,
+		"shrunk": `
+			qemu-img create -q -f qcow2 img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 4M' img.qcow2
+			qemu-img resize -q --shrink img.qcow2 1049088`,
+		"preallocated": `
+			qemu-img create -q -f qcow2 -o preallocation=full img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 1M 100k' img.qcow2`,
+		"falloc, extended": `
+			qemu-img create -q -f qcow2 -o preallocation=falloc,extended_l2=on img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 1M 100k' img.qcow2`,
+		"amended to version 2": `
+			qemu-img create -q -f qcow2 img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 1M 100k' -c 'write -z 0 1M' img.qcow2
+			qemu-img amend -f qcow2 -o compat=0.10 img.qcow2`,
+		"not closed": `
+			qemu-img create -q -f qcow2 -o lazy_refcounts=on img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 1M 100k' -c flush -c abort img.qcow2 || true`,
+		"one sector": `
+			qemu-img create -q -f qcow2 img.qcow2 512
+			qemu-io -f qcow2 -c 'write -P 1 0 512' img.qcow2`,
+		"written at the end": `
+			qemu-img create -q -f qcow2 img.qcow2 1049088
+			qemu-io -f qcow2 -c 'write -P 1 1M 512' img.qcow2`,
+		"write of one sector": `
+			qemu-img create -q -f qcow2 -o cluster_size=2M img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 512' img.qcow2`,
+		"write of one sector, extended": `
+			qemu-img create -q -f qcow2 -o cluster_size=2M,extended_l2=on img.qcow2 4M
+			qemu-io -f qcow2 -c 'write -P 1 0 512' img.qcow2`,
+		"refcounts of 1 and 64 bits": `
+			qemu-img create -q -f qcow2 -o refcount_bits=1 a.qcow2 1M
+			qemu-io -f qcow2 -c 'write -P 1 0 512' a.qcow2
+			qemu-img convert -O qcow2 -o refcount_bits=64 a.qcow2 img.qcow2`,
+	}
+	for name, script := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			tool(t, dir, script)
+			file := filepath.Join(dir, "img.qcow2")
+			compare(t, file)
+			if !strings.Contains(script, "base") && !strings.Contains(script, "data_file") {
+				secondOpinion(t, file)
+			}
+		})
 	}
 }

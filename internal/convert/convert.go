@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -36,51 +37,89 @@ type Reporter interface {
 // archive to w. The result is valid only without an error; what w was given
 // until then is no whole archive.
 func Run(ctx context.Context, name string, o Options, w io.Writer, report Reporter) (res *Result, err error) {
-	start := time.Now()
-	report.Phase("opening", 0)
-	o.Open.Image.Progress = spooling(report)
-	src, err := Open(ctx, name, o.Open)
+	j, err := Prepare(ctx, name, o, report)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if cerr := src.Close(); err == nil && cerr != nil {
+		if cerr := j.Close(); err == nil && cerr != nil {
 			res, err = nil, cerr
 		}
 	}()
-	root, err := src.Root()
-	if err != nil {
-		return nil, src.wrap(err)
-	}
-	report.Phase("reading metadata", 0)
-	view, err := src.Load(ctx, root)
-	if err != nil {
+	return j.Write(ctx, w, report)
+}
+
+// Job is a conversion that is ready to be written: its tree is read and edited.
+type Job struct {
+	src   *Source
+	tree  *tree.Tree
+	res   *Result
+	o     Options
+	start time.Time
+}
+
+// Prepare does all of Run that comes before the first byte of the archive. The
+// caller closes the job.
+func Prepare(ctx context.Context, name string, o Options, report Reporter) (*Job, error) {
+	j := &Job{o: o, start: time.Now()}
+	report.Phase("opening", 0)
+	o.Open.Image.Progress = spooling(report)
+	var err error
+	if j.src, err = Open(ctx, name, o.Open); err != nil {
 		return nil, err
 	}
-	res = src.result(view)
-	if o.Accept != nil {
-		if err := o.Accept(view.Tree, res.OS); err != nil {
-			return nil, src.wrap(err)
+	if err := j.prepare(ctx, report); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+func (j *Job) prepare(ctx context.Context, report Reporter) error {
+	root, err := j.src.Root()
+	if err != nil {
+		return j.src.wrap(err)
+	}
+	report.Phase("reading metadata", 0)
+	view, err := j.src.Load(ctx, root)
+	if err != nil {
+		return err
+	}
+	j.tree, j.res = view.Tree, j.src.result(view)
+	if j.o.Accept != nil {
+		if err := j.o.Accept(view.Tree, j.res.OS); err != nil {
+			return j.src.wrap(err)
 		}
 	}
-	changes, err := edit.Run(ctx, view.Tree, o.Edits)
+	changes, err := edit.Run(ctx, view.Tree, j.o.Edits)
 	if err != nil {
-		return nil, src.wrap(err)
+		return j.src.wrap(err)
 	}
-	res.Changes = append(res.Changes, changes...)
-	report.Phase("writing", estimate(view.Tree))
-	stats, err := write(ctx, view.Tree, o.Archive, w, report)
+	j.res.Changes = append(j.res.Changes, changes...)
+	return nil
+}
+
+// Result is what is known before the archive is written: all but its counts.
+func (j *Job) Result() *Result { return j.res }
+
+// Write writes the archive to w and completes the result.
+func (j *Job) Write(ctx context.Context, w io.Writer, report Reporter) (*Result, error) {
+	report.Phase("writing", estimate(j.tree))
+	stats, err := write(ctx, j.tree, j.o.Archive, w, report)
 	if err != nil {
-		return nil, src.wrap(err)
+		return nil, j.src.wrap(err)
 	}
-	if err := src.Image.Changed(); err != nil {
-		return nil, src.wrap(err)
+	if err := j.src.Image.Changed(); err != nil {
+		return nil, j.src.wrap(err)
 	}
+	res := j.res
 	res.Entries, res.Plain, res.Content = stats.Entries, stats.Plain, stats.Content
 	res.Losses = append(res.Losses, stats.Losses...)
-	res.Seconds = time.Since(start).Seconds()
+	res.Seconds = time.Since(j.start).Seconds()
 	return res, nil
 }
+
+// Close closes the image.
+func (j *Job) Close() error { return j.src.Close() }
 
 // spooling reports the bytes of a wrapped image as it is unpacked.
 func spooling(report Reporter) func(done, total int64) {

@@ -37,7 +37,7 @@ type stored struct{}
 
 func (stored) encode(t *task, r *reader) error {
 	t.out = resize(t.out, t.size)
-	return r.fill(t.out, t)
+	return r.fill(t.out, t, nil)
 }
 
 // resize returns b with n bytes of any value.

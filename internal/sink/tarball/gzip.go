@@ -31,7 +31,7 @@ type gzipEncoder struct {
 
 func (e *gzipEncoder) encode(t *task, r *reader) (err error) {
 	e.plain = resize(e.plain, t.size)
-	if err := r.fill(e.plain, t); err != nil {
+	if err := r.fill(e.plain, t, nil); err != nil {
 		return err
 	}
 	t.crc = checksum(e.plain)

@@ -16,7 +16,7 @@ type xzEncoder struct{ plain []byte }
 
 func (e *xzEncoder) encode(t *task, r *reader) error {
 	e.plain = resize(e.plain, t.size)
-	if err := r.fill(e.plain, t); err != nil {
+	if err := r.fill(e.plain, t, nil); err != nil {
 		return err
 	}
 	buf := bytes.NewBuffer(t.out[:0])

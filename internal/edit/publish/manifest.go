@@ -148,10 +148,13 @@ func (o object) get(key string) json.RawMessage {
 }
 
 func (o *object) set(key string, value any) error {
-	b, err := json.Marshal(value)
-	if err != nil {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
 		return err
 	}
+	b := buf.Bytes()
 	for i := range *o {
 		if (*o)[i].key == key {
 			(*o)[i].value = b

@@ -37,3 +37,10 @@ func Run(ctx context.Context, t *tree.Tree, edits []Edit) ([]Change, error) {
 	}
 	return all, nil
 }
+
+// Noter is an Edit that also has something to say that is no change. Notes
+// speaks of the last Apply.
+type Noter interface {
+	Edit
+	Notes() []string
+}

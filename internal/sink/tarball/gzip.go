@@ -1,54 +1,132 @@
 package tarball
 
 import (
-	"bytes"
 	"encoding/binary"
 
-	"github.com/klauspost/compress/flate"
+	"github.com/wslimg/wslimg/internal/blockdev"
+	"github.com/wslimg/wslimg/internal/deflate"
 )
 
-// gzipCodec makes one gzip member (RFC 1952) of deflate pieces that each end
-// at a byte boundary, so that the tasks' outputs are simply strung together.
+// gzipCodec makes one gzip member (RFC 1952) of deflate pieces that each begin
+// and end at a byte boundary, so that the tasks' outputs are simply strung
+// together.
 func gzipCodec(c Compression) codec {
-	level := map[Compression]int{Fast: 1, Default: 6, Small: 9}[c]
 	return codec{
 		// deflate, no name, no time, any system: the same bytes everywhere.
 		head:    []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255},
-		encoder: func() encoder { return &gzipEncoder{level: level} },
+		encoder: func() encoder { return newGzipEncoder(c) },
 		tail: func(crc uint32, plain int64) []byte {
-			end := []byte{0x01, 0, 0, 0xff, 0xff} // a last, empty stored block
-			end = binary.LittleEndian.AppendUint32(end, crc)
+			end := binary.LittleEndian.AppendUint32([]byte(deflate.Final), crc)
 			return binary.LittleEndian.AppendUint32(end, uint32(plain)) // modulo 2^32 as the format says
 		},
 	}
 }
 
+// gzipEncoder copies the streams of whole clusters as they are. Of clusters
+// that a task holds in part, it reuses the matches if little is to be searched.
 type gzipEncoder struct {
-	level int
-	plain []byte
-	w     *flate.Writer
+	splice, reuse bool
+
+	enc     *deflate.Encoder
+	dec     deflate.Decoder
+	plain   []byte
+	streams [][]byte // scratch for the streams of a task
+	used    int      // of streams
+	torn    torn
 }
 
-func (e *gzipEncoder) encode(t *task, r *reader) (err error) {
-	e.plain = resize(e.plain, t.size)
-	if err := r.fill(e.plain, t, nil); err != nil {
+func newGzipEncoder(c Compression) *gzipEncoder {
+	level := map[Compression]deflate.Level{
+		Fast: deflate.LevelFast, Default: deflate.LevelDefault, Small: deflate.LevelSmall,
+	}[c]
+	return &gzipEncoder{splice: c != Small, reuse: c == Fast, enc: deflate.NewEncoder(level)}
+}
+
+func (e *gzipEncoder) encode(t *task, r *reader) error {
+	e.plain, e.used = resize(e.plain, t.size), 0
+	var tk taker
+	if e.splice {
+		tk = e
+	}
+	if err := r.fill(e.plain, t, tk); err != nil {
 		return err
 	}
+	e.torn.flush(e.enc)
 	t.crc = checksum(e.plain)
-	buf := bytes.NewBuffer(t.out[:0])
-	if e.w == nil {
-		if e.w, err = flate.NewWriter(buf, e.level); err != nil {
-			return err
-		}
-	} else {
-		e.w.Reset(buf)
-	}
-	if _, err := e.w.Write(e.plain); err != nil {
-		return err
-	}
-	if err := e.w.Flush(); err != nil { // ends in an empty stored block
-		return err
-	}
-	t.out = buf.Bytes()
+	t.out = e.enc.Encode(t.out[:0], e.plain)
 	return nil
+}
+
+// take implements taker. Inflating a stream, which the checksum needs anyway,
+// proves that it is whole and needs nothing before it.
+func (e *gzipEncoder) take(dev blockdev.Clusters, s span, dst []byte) bool {
+	switch {
+	case s.c.Storage != blockdev.Deflate:
+		return false
+	case !s.whole():
+		return e.reuse && e.torn.take(e.enc, dev, s, dst)
+	}
+	if e.used == len(e.streams) {
+		e.streams = append(e.streams, nil)
+	}
+	stored, err := dev.ReadStored(s.c, e.streams[e.used])
+	if err != nil {
+		return false
+	}
+	e.streams[e.used] = stored
+	n, used, err := e.dec.Inflate(dst, stored)
+	if err != nil || n != len(dst) {
+		return false
+	}
+	e.used++
+	e.enc.Splice(s.at, s.n, stored[:used], e.dec.Stream())
+	return true
+}
+
+// torn is the cluster decoded last of those that a task holds in part, most
+// often because several small files share it.
+type torn struct {
+	dev    blockdev.Clusters // nil: none
+	off    int64             // of the cluster on dev
+	dec    deflate.Decoder   // has its tokens
+	stored []byte
+	plain  []byte
+	ranges []deflate.Range // what the task holds of it, not yet told to the encoder
+}
+
+// take sets dst to the span's bytes and notes where they are.
+func (t *torn) take(enc *deflate.Encoder, dev blockdev.Clusters, s span, dst []byte) bool {
+	if t.dev != dev || t.off != s.c.Off {
+		t.flush(enc)
+		if !t.load(dev, s.c) {
+			t.dev = nil
+			return false
+		}
+		t.dev, t.off = dev, s.c.Off
+	}
+	r := deflate.Range{Off: int(s.skip), Len: s.n, At: s.at}
+	copy(dst, t.plain[r.Off:])
+	if n := len(t.ranges); n > 0 && t.ranges[n-1].Off+t.ranges[n-1].Len > r.Off {
+		t.flush(enc) // the encoder wants them in order
+	}
+	t.ranges = append(t.ranges, r)
+	return true
+}
+
+func (t *torn) load(dev blockdev.Clusters, c blockdev.Cluster) bool {
+	stored, err := dev.ReadStored(c, t.stored)
+	if err != nil {
+		return false
+	}
+	t.stored, t.plain = stored, resize(t.plain, int(c.Len))
+	n, _, err := t.dec.InflateTokens(t.plain, stored)
+	return err == nil && n == len(t.plain)
+}
+
+// flush tells the encoder the ranges of the cluster at hand.
+func (t *torn) flush(enc *deflate.Encoder) {
+	if len(t.ranges) > 0 {
+		enc.Reuse(t.dec.Tokens(), t.ranges...)
+		t.ranges = t.ranges[:0]
+	}
 }

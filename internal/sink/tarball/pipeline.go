@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/wslimg/wslimg/internal/deflate"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/sink"
 )
@@ -120,7 +121,7 @@ func drain(ctx context.Context, p pipeline, order <-chan *task, free chan<- *tas
 		if err := writeAll(p.w, t.out); err != nil {
 			return err
 		}
-		sum = combine(sum, t.crc, int64(t.size))
+		sum = deflate.CombineCRC32(sum, t.crc, int64(t.size))
 		plain += int64(t.size)
 		if p.done != nil {
 			p.done(int64(t.size))

@@ -404,13 +404,3 @@ func TestLosses(t *testing.T) {
 		t.Errorf("entries %s, want %s", got, want)
 	}
 }
-
-func TestCombine(t *testing.T) {
-	a, b := []byte("hello, "), bytes.Repeat([]byte("world"), 1000)
-	if got, want := combine(checksum(a), checksum(b), int64(len(b))), checksum(append(a, b...)); got != want {
-		t.Errorf("combined CRC %#x, want %#x", got, want)
-	}
-	if got := combine(checksum(a), checksum(nil), 0); got != checksum(a) {
-		t.Errorf("CRC and nothing: %#x, want %#x", got, checksum(a))
-	}
-}

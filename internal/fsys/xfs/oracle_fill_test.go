@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,10 +16,19 @@ import (
 
 // filler makes a diverse tree on a mounted filesystem.
 type filler struct {
-	t     *testing.T
+	t     failer
 	root  string
 	block int
 	rng   *rand.Rand
+	plain bool // small, and with content that compresses
+}
+
+// scale makes a count smaller where the tree is to be small.
+func (f *filler) scale(n, plain int) int {
+	if f.plain {
+		return min(n, plain)
+	}
+	return n
 }
 
 func (f *filler) must(err error) {
@@ -46,7 +54,13 @@ func (f *filler) file(name string, data []byte) string {
 
 func (f *filler) bytes(n int) []byte {
 	b := make([]byte, n)
-	f.rng.Read(b)
+	if f.plain {
+		for i := range b {
+			b[i] = byte(n) + byte(i>>9)
+		}
+	} else {
+		f.rng.Read(b)
+	}
 	return b
 }
 
@@ -62,11 +76,11 @@ func (f *filler) fill(entries int) {
 }
 
 func (f *filler) files() {
-	for _, n := range []int{0, 1, 100, f.block - 1, f.block, f.block + 1, 3*f.block + 7, 1 << 20} {
+	for _, n := range []int{0, 1, 100, f.block - 1, f.block, f.block + 1, 3*f.block + 7, f.scale(1<<20, 100000)} {
 		f.file(fmt.Sprintf("files/size-%d", n), f.bytes(n))
 	}
 	for mode := range 0o10000 {
-		if mode%257 == 0 || mode == 0o7777 || mode == 0o4755 || mode == 0o1777 {
+		if mode%257 == 0 && !f.plain || mode == 0o7777 || mode == 0o4755 || mode == 0o1777 {
 			p := f.file(fmt.Sprintf("modes/%04o", mode), nil)
 			f.must(unix.Chmod(p, uint32(mode)))
 		}
@@ -111,7 +125,7 @@ func (f *filler) fragmented() {
 
 	// Every other block is punched out, which leaves as many extents as
 	// blocks; enough of them for three levels with 1 KiB blocks.
-	for _, blocks := range []int{30, 300, 12000} {
+	for _, blocks := range []int{30, 300, f.scale(12000, 1500)} {
 		h = f.open(fmt.Sprintf("sparse/punched-%d", blocks))
 		for i := 0; i < blocks; i += 100 {
 			_, err := h.Write(f.bytes(100 * f.block))
@@ -173,7 +187,7 @@ func (f *filler) nodes() {
 }
 
 func (f *filler) dirs(entries int) {
-	for _, n := range []int{0, 1, 5, 20, 60, 200, 1500, entries} {
+	for _, n := range []int{0, 1, 5, 20, 60, 200, f.scale(1500, 600), entries} {
 		dir := f.dir(fmt.Sprintf("dirs/%d", n))
 		for i := range n {
 			f.must(os.WriteFile(fmt.Sprintf("%s/entry-%06d%s", dir, i, strings.Repeat("x", i%30)), nil, 0o644))
@@ -211,7 +225,7 @@ func (f *filler) attrs() {
 	for _, n := range []int{200, 255, 256, 300, 900, 1000, 2000, 3000, 4040, 4041, 8000, 65535, 65536} {
 		set(f.file(fmt.Sprintf("attrs/value-%d", n), nil), "user.v", f.bytes(n))
 	}
-	for _, n := range []int{3, 10, 40, 200, 3000} {
+	for _, n := range []int{3, 10, 40, 200, f.scale(3000, 400)} {
 		p := f.file(fmt.Sprintf("attrs/many-%d", n), f.bytes(10))
 		for i := range n {
 			set(p, fmt.Sprintf("user.attribute-number-%d", i), f.bytes(i%70))
@@ -221,7 +235,7 @@ func (f *filler) attrs() {
 		}
 	}
 	p = f.file("attrs/many-large", nil)
-	for i := range 40 {
+	for i := range f.scale(40, 12) {
 		set(p, fmt.Sprintf("user.%s-%d", strings.Repeat("n", 200), i), f.bytes(i*1000))
 	}
 	set(f.dir("attrs/dir"), "user.d", []byte("directory"))

@@ -5,7 +5,6 @@ package xfs
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -94,20 +93,13 @@ func TestKernelAgrees(t *testing.T) {
 		{"old-features", []string{"-m", "bigtime=0,inobtcount=0,finobt=0,reflink=0", "-i", "sparse=0"}},
 		{"rmapbt-nrext64", []string{"-m", "rmapbt=1", "-i", "nrext64=1"}},
 		{"sector-4k", []string{"-s", "size=4096"}},
-		{"many-groups", []string{"-d", "agcount=23"}},
+		{"block-64k", []string{"-b", "size=65536"}},
+		{"block-32k-sector-32k", []string{"-b", "size=32768", "-s", "size=32768"}},
+		{"block-8k-dir-16k", []string{"-b", "size=8192", "-n", "size=16384"}},
+		{"many-groups", []string{"-d", "agcount=23", "-l", "size=64m"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			image := filepath.Join(t.TempDir(), "image")
-			f, err := os.Create(image)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := f.Truncate(800 << 20); err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
-			run(t, "mkfs.xfs", append(append([]string{"-q", "-L", "label"}, c.mkfs...), image)...)
-			compareFilled(t, image, 30000)
+			compareFilled(t, makeImage(t, 4<<30, append([]string{"-L", "label"}, c.mkfs...)...), 30000)
 		})
 	}
 }

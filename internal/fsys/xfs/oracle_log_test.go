@@ -36,13 +36,23 @@ func makeImage(t *testing.T, size int64, args ...string) string {
 
 // busy changes a tree in all the ways that reach the log.
 type busy struct {
-	t    *testing.T
+	t    failer
 	root string
 	rng  *rand.Rand
 }
 
 func (b *busy) name() string {
 	return fmt.Sprintf("%s/d%d/%s-%d", b.root, b.rng.Intn(12), strings.Repeat("f", 1+b.rng.Intn(60)), b.rng.Intn(60))
+}
+
+// run does steps things.
+func (b *busy) run(steps int) {
+	for d := range 12 {
+		os.Mkdir(fmt.Sprintf("%s/d%d", b.root, d), 0o755)
+	}
+	for range steps {
+		b.step()
+	}
 }
 
 // step does one thing. That names are taken or missing is all right.
@@ -101,7 +111,7 @@ func (b *busy) step() {
 			unix.Sync()
 		}
 	}
-	for _, ok := range []error{os.ErrExist, os.ErrNotExist, unix.ENOTEMPTY, unix.EISDIR, unix.ENOTDIR, unix.ENODATA, unix.EPERM, unix.EINVAL, unix.ENOSPC, unix.ENXIO, unix.EBUSY, unix.ENAMETOOLONG, unix.ELOOP} {
+	for _, ok := range []error{os.ErrExist, os.ErrNotExist, unix.ENOTEMPTY, unix.EISDIR, unix.ENOTDIR, unix.ENODATA, unix.EPERM, unix.EINVAL, unix.ENOSPC, unix.ENXIO, unix.EBUSY, unix.ENODEV, unix.ENAMETOOLONG, unix.ELOOP} {
 		if errors.Is(err, ok) {
 			err = nil
 		}
@@ -150,12 +160,7 @@ func TestLogRecovery(t *testing.T) {
 			image := makeImage(t, 512<<20, c.mkfs...)
 			dir, umount := mount(t, image, c.mount...)
 			b := &busy{t, dir, rand.New(rand.NewSource(int64(i)))}
-			for d := range 12 {
-				os.Mkdir(fmt.Sprintf("%s/d%d", dir, d), 0o755)
-			}
-			for range c.steps {
-				b.step()
-			}
+			b.run(c.steps)
 			crash(t, image, dir, umount, c.how)
 		})
 	}

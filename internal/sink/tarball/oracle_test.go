@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,9 @@ import (
 	"strings"
 	"testing"
 
+	kpgzip "github.com/klauspost/compress/gzip"
+
+	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/manifest"
 	"github.com/wslimg/wslimg/internal/tree"
@@ -337,4 +342,58 @@ func TestLossesAreNeeded(t *testing.T) {
 			t.Errorf("%s: extraction ends in %v, want it to fail: %s", name, err, out)
 		}
 	}
+}
+
+// TestGzipReaders has everything that reads gzip read an archive that is made
+// of all that a gzip stream of ours can hold.
+func TestGzipReaders(t *testing.T) {
+	dir := t.TempDir()
+	tr := readerTree(t)
+	for _, c := range []Compression{Fast, Default, Small} {
+		want, _ := write(t, tr, Options{})
+		out, _ := write(t, tr, Options{Format: Gzip, Compression: c})
+		file := filepath.Join(dir, "a.tar.gz")
+		if err := os.WriteFile(file, out, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{
+			"gzip -dc FILE", "pigz -dc FILE", "libdeflate-gunzip -c FILE", "bsdcat FILE", "igzip -dc FILE",
+			"python3 -c import(gzip,sys,shutil);shutil.copyfileobj(gzip.open(sys.argv[1]),sys.stdout.buffer) FILE",
+		} {
+			args := strings.Fields(line)
+			for i, a := range args {
+				args[i] = strings.NewReplacer("FILE", file, "import(gzip,sys,shutil)", "import gzip,sys,shutil").Replace(a)
+			}
+			var errs bytes.Buffer
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Stderr = &errs
+			got, err := cmd.Output()
+			if err != nil || !bytes.Equal(got, want) || errs.Len() > 0 {
+				t.Errorf("compression %d: %s: %d bytes, want %d and the same; %v %s", c, line, len(got), len(want), err, errs.String())
+			}
+		}
+		if got := plainOf(t, Gzip, out); !bytes.Equal(got, want) {
+			t.Errorf("compression %d: compress/gzip reads something else", c)
+		}
+		kp, err := kpgzip.NewReader(bytes.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(kp); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("compression %d: klauspost/compress reads something else, %v", c, err)
+		}
+		for _, x := range extractors[:3] {
+			command(t, x.args[0], "-tzf", file)
+		}
+	}
+}
+
+// readerTree has files of whole and torn clusters: compressible ones, ones that
+// deflate stores, zeros.
+func readerTree(t *testing.T) *tree.Tree {
+	plain := textDevice(6 << 20)
+	random := rand.NewChaCha8([32]byte{})
+	_, _ = random.Read(plain[1<<20 : 2<<20])
+	clear(plain[3<<20 : 4<<20])
+	return clusterTree(t, newClusterDevice(t, plain, 65536, blockdev.Deflate), 65536)
 }

@@ -31,23 +31,20 @@ const (
 // Profiles lists them in the order of the documentation.
 var Profiles = []Profile{Import, Publish, Lima, None}
 
-// Severity of a finding.
-type Severity int
-
-// The severities; the zero value means that a rule does not apply.
+// The severities, for the table.
 const (
-	Off   Severity = iota
-	Info           // good to know
-	Warn           // works, with delays or messages
-	Error          // does not work, or is unsafe
+	Off   = edit.Off
+	Info  = edit.Info
+	Warn  = edit.Warn
+	Error = edit.Error
 )
 
-var severities = [...]string{"off", "info", "warning", "error"}
-
-func (s Severity) String() string { return severities[s] }
-
-// MarshalText writes the severity by its name.
-func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+type (
+	// Severity of a finding.
+	Severity = edit.Severity
+	// Finding is a problem in the tree.
+	Finding = edit.Finding
+)
 
 // Rule is one row of the table.
 type Rule struct {
@@ -104,16 +101,6 @@ func ids() []string {
 	return list
 }
 
-// Finding is a problem in the tree, for reports.
-type Finding struct {
-	Rule     string   `json:"rule"`
-	Severity Severity `json:"severity"`
-	Path     string   `json:"path"` // raw bytes
-	What     string   `json:"what"`
-	Fix      string   `json:"fix"`
-	Repaired bool     `json:"repaired"` // converting does it
-}
-
 // run calls visit with every rule that applies and its problems.
 func run(ctx context.Context, t *tree.Tree, o *Options, visit func(*Rule, []problem) error) error {
 	if err := o.Check(); err != nil {
@@ -153,7 +140,9 @@ func Check(ctx context.Context, t *tree.Tree, o Options) ([]Finding, error) {
 	var list []Finding
 	err := run(ctx, t, &o, func(r *Rule, ps []problem) error {
 		for _, p := range ps {
-			list = append(list, Finding{r.ID, p.in(r, o.Profile), p.path, p.what, p.act.fix, p.repair != nil})
+			list = append(list, Finding{
+				Rule: r.ID, Severity: p.in(r, o.Profile), Path: p.path, What: p.what, Fix: p.act.fix, Repaired: p.repair != nil,
+			})
 		}
 		return nil
 	})

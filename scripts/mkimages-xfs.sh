@@ -64,7 +64,7 @@ dirty() {
 	mv "$name.tmp" "$name.img"
 }
 
-xfs default 200M "" "--big 30000 --extents 2500 --xattrs 3000 --deep"
+xfs default 200M "" "--big 30000 --extents 2500 --xattrs 3000"
 xfs b1k 160M "-b size=1024" "--block 1024 --extents 2000 --xattrs 3000 --big 10000"
 xfs b2k 128M "-b size=2048" "--block 2048 --xattrs 500"
 xfs b8k 200M "-b size=8192" "--block 8192 --extents 300 --xattrs 500"

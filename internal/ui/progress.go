@@ -60,6 +60,7 @@ func (p *bar) Phase(name string, total int64) {
 		progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+	_ = p.b.RenderBlank() // shows the phase before its first bytes
 }
 
 // Add passes over the bar's complaint about more bytes than the estimate.

@@ -33,24 +33,26 @@ func (l lsn) block() int64 { return int64(uint32(l)) }
 // journal is the log as it lies on the volume. Places in it are block numbers
 // from its own begin.
 type journal struct {
-	dev    io.ReaderAt
-	off    int64 // byte offset on the volume
-	blocks int64 // 512-byte blocks
-	v2     bool
-	crc    bool
-	uuid   [16]byte
-	unit   int64 // largest record of a log whose header understates it
+	dev        io.ReaderAt
+	off        int64 // byte offset on the volume
+	blocks     int64 // 512-byte blocks
+	v2         bool
+	crc        bool // records without or with a wrong checksum are not to be trusted
+	uuid       [16]byte
+	unverified bool
+	unit       int64 // largest record of a log whose header understates it
 }
 
-func newJournal(dev io.ReaderAt, sb *superblock) *journal {
+func newJournal(dev io.ReaderAt, sb *superblock, unverified bool) *journal {
 	return &journal{
-		dev:    dev,
-		off:    sb.blockOffset(sb.logStart),
-		blocks: int64(sb.logBlocks) << (sb.blockLog - basicBlockLog),
-		v2:     sb.feat.logV2(),
-		crc:    sb.v5,
-		uuid:   sb.uuid,
-		unit:   max(sb.logsun, recordSpan),
+		dev:        dev,
+		off:        sb.blockOffset(sb.logStart),
+		blocks:     int64(sb.logBlocks) << (sb.blockLog - basicBlockLog),
+		v2:         sb.feat.logV2(),
+		crc:        sb.v5 && !unverified,
+		unverified: unverified,
+		uuid:       sb.uuid,
+		unit:       max(sb.logsun, recordSpan),
 	}
 }
 

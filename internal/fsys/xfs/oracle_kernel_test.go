@@ -37,7 +37,13 @@ func mount(t *testing.T, image string, opts ...string) (dir string, umount func(
 			run(t, "umount", dir)
 		}
 	}
-	t.Cleanup(umount)
+	t.Cleanup(func() {
+		if t.Failed() && !done {
+			done = true // a file may still be open
+			run(t, "umount", "-l", dir)
+		}
+		umount()
+	})
 	return dir, umount
 }
 

@@ -3,6 +3,7 @@
 package xfs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -39,6 +40,8 @@ type busy struct {
 	t    failer
 	root string
 	rng  *rand.Rand
+
+	plain bool // with content that compresses
 }
 
 func (b *busy) name() string {
@@ -62,7 +65,11 @@ func (b *busy) step() {
 	switch b.rng.Intn(20) {
 	case 0, 1, 2, 3, 4:
 		data := make([]byte, b.rng.Intn(20000))
-		b.rng.Read(data)
+		if b.plain {
+			data = bytes.Repeat([]byte{byte(len(data))}, len(data)/4)
+		} else {
+			b.rng.Read(data)
+		}
 		err = os.WriteFile(name, data, 0o644)
 	case 5:
 		err = os.Rename(name, b.name())
@@ -159,7 +166,7 @@ func TestLogRecovery(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			image := makeImage(t, 512<<20, c.mkfs...)
 			dir, umount := mount(t, image, c.mount...)
-			b := &busy{t, dir, rand.New(rand.NewSource(int64(i)))}
+			b := &busy{t, dir, rand.New(rand.NewSource(int64(i))), false}
 			b.run(c.steps)
 			crash(t, image, dir, umount, c.how)
 		})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
 	"github.com/wslimg/wslimg/internal/fsys/fsystest"
@@ -19,7 +20,9 @@ import (
 //	xfs.test fill DIR       makes the diverse tree below DIR
 //	xfs.test golden DIR     makes a smaller one that compresses well
 //	xfs.test busy DIR SEED  makes changes, and stops in the middle of them
+//	xfs.test small DIR SEED makes fewer, which compress well
 //	xfs.test manifest DIR   prints what the kernel shows below DIR
+//	xfs.test pack FILE OUT  compresses a file of testdata
 //	xfs.test compare IMAGE MANIFEST  holds the reader's view against a manifest
 func TestMain(m *testing.M) {
 	if len(os.Args) < 3 || os.Args[1][0] == '-' {
@@ -32,6 +35,9 @@ func TestMain(m *testing.M) {
 func tool(what, dir string, args []string) int {
 	if what == "compare" {
 		return compareTool(dir, args[0])
+	}
+	if what == "pack" {
+		return pack(dir, args[0])
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
@@ -46,11 +52,11 @@ func tool(what, dir string, args []string) int {
 		} else {
 			f.fill(30000)
 		}
-	case "busy":
+	case "busy", "small":
 		var seed int64
 		fmt.Sscan(args[0], &seed)
-		b := &busy{fatal{}, dir, rand.New(rand.NewSource(seed))}
-		b.run(4000)
+		b := &busy{fatal{}, dir, rand.New(rand.NewSource(seed)), what == "small"}
+		b.run(map[bool]int{false: 4000, true: 2500}[b.plain])
 	case "manifest":
 		lines, err := fsystest.Kernel(dir)
 		if err != nil {
@@ -98,6 +104,24 @@ func compareTool(image, manifest string) int {
 	}
 	fmt.Printf("%d entries, %d lines differ, dirty %t, %s\n", len(got), len(d), fs.info.Dirty, fs.sb.feat)
 	if len(d) > 0 || err != nil {
+		return 1
+	}
+	return 0
+}
+
+func pack(file, out string) int {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithWindowSize(zstd.MaxWindowSize>>4))
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	if err := os.WriteFile(out, enc.EncodeAll(b, nil), 0o644); err != nil {
+		fmt.Println(err)
 		return 1
 	}
 	return 0

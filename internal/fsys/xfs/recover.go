@@ -17,7 +17,7 @@ func (fs *FS) recover(opts Options) error {
 		fs.warn("the log is on another device; changes that are only there are missing")
 		return nil
 	}
-	j := newJournal(fs.raw, fs.sb)
+	j := newJournal(fs.raw, fs.sb, fs.unverified)
 	s, err := j.find()
 	switch {
 	case err != nil && opts.IgnoreLog && errors.Is(err, ondisk.ErrCorrupt):

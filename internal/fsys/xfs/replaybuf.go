@@ -107,8 +107,7 @@ func (r *replayer) superblock() error {
 	if be.Uint32(b) != sbMagic {
 		return ondisk.Corruptf(0, "log replaces the superblock by magic %#x", be.Uint32(b))
 	}
-	le.PutUint32(b[sbCRC:], checksum(b, sbCRC))
-	sb, err := decodeSuperblock(b)
+	sb, err := decodeSuperblock(b, true)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/ondisk"
+	"github.com/wslimg/wslimg/internal/wsl"
 )
 
 // The exit codes. 2 is what a crash of the Go runtime gives and never ours.
@@ -44,6 +45,11 @@ var codes = []struct {
 	{context.Canceled, exitCancelled},
 	{errUsage, exitUsage},
 	{errFindings, exitFindings},
+	{wsl.ErrName, exitUsage},
+	{wsl.ErrWSL, exitWSL},
+	{wsl.ErrLocation, exitOutput},
+	{wsl.ErrSeedExists, exitOutput},
+	{wsl.ErrArch, exitUnsupported},
 	{convert.ErrOutput, exitOutput},
 	{convert.ErrRoot, exitRoot},
 	{ondisk.ErrEncrypted, exitEncrypted},
@@ -71,6 +77,8 @@ func hint(err error) string {
 		return h
 	case errors.Is(err, errUsage):
 		return "see wslimg --help"
+	case errors.Is(err, wsl.ErrSeedExists):
+		return "replace it with --force"
 	case errors.Is(err, ondisk.ErrCorrupt):
 		return "the image is damaged: compare its checksum, or repair the filesystem inside the VM and export it again"
 	case errors.Is(err, ondisk.ErrEncrypted):

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,9 +12,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	programs := map[string]func(){
 		"wslimg": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-	})
+	}
+	maps.Copy(programs, windows)
+	testscript.Main(m, programs)
 }
 
 // TestScript runs the command as users do: testdata/script holds a script a
@@ -29,7 +32,9 @@ func TestScript(t *testing.T) {
 			e.Setenv("IMAGES", images)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "insidewsl": insideWSL, "waitfor": waitFor, "shellfor": shellFor,
+		},
 	})
 }
 

@@ -52,7 +52,9 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 			counts = append(counts, fmt.Sprintf("%d %s", n, p.many))
 		}
 	}
-	fmt.Fprintf(&b, "%s; %s of content\n", strings.Join(counts, ", "), Bytes(r.Content))
+	if len(counts) > 0 {
+		fmt.Fprintf(&b, "%s; %s of content\n", strings.Join(counts, ", "), Bytes(r.Content))
+	}
 	edits(&b, r.Changes, verbose)
 	for _, l := range r.Losses {
 		word := "lost"

@@ -17,12 +17,12 @@ func locationErrorf(path, format string, args ...any) error {
 // \\?\ form, which wsl.exe, not being long-path aware, needs beyond it.
 const maxPlainPath = 247
 
-// cleanLocation makes an absolute Windows path of one spelling: backslashes, no
+// CleanLocation makes an absolute Windows path of one spelling: backslashes, no
 // "." and "..", none at the end. It refuses what Windows would take for
 // something else than the folder that was meant: relative paths, devices,
 // streams (a:b), names ending in a dot or a blank, roots of drives and shares,
 // and the inside of another distribution.
-func cleanLocation(path string) (string, error) {
+func CleanLocation(path string) (string, error) {
 	p := strings.ReplaceAll(path, "/", `\`)
 	extended := false
 	if rest, ok := strings.CutPrefix(p, `\\?\`); ok {

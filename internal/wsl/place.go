@@ -32,7 +32,7 @@ func (h *Host) Place(ctx context.Context, location string, parents bool) (*Place
 	if err != nil {
 		return nil, err
 	}
-	if win, err = cleanLocation(win); err != nil {
+	if win, err = CleanLocation(win); err != nil {
 		return nil, err
 	}
 	parent, base := splitLast(win)
@@ -57,6 +57,9 @@ func (h *Host) Place(ctx context.Context, location string, parents bool) (*Place
 	p.path = filepath.Join(host, base)
 	return p, p.look()
 }
+
+// Parent is the folder that it lies in, for this process.
+func (p *Place) Parent() string { return filepath.Dir(p.path) }
 
 // look finds out whether the folder can be used.
 func (p *Place) look() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 )
@@ -83,6 +84,9 @@ func (h *Host) Registered(ctx context.Context, name string) (string, bool, error
 	return "", false, err
 }
 
+// InUse is the error for a name that a distribution has.
+func InUse(name string) error { return &Error{Op: "--import", Code: codeExists, Text: name} }
+
 // Unregister removes a distribution with all its files.
 func (h *Host) Unregister(ctx context.Context, name string) error {
 	_, err := h.run(ctx, "--unregister", name)
@@ -108,6 +112,10 @@ func StartArgs(name string) []string { return []string{"--distribution", name, "
 // Start opens a shell in a distribution on the console of this process and
 // waits for its end. How the shell ended is no error.
 func (h *Host) Start(name string) error {
+	// Ctrl-C in that shell reaches this process too and is none of its business
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	cmd := h.command(context.Background(), StartArgs(name)...)
 	cmd.Env = os.Environ() // what the user sees is in the encoding that the user set
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -62,9 +62,6 @@ func walk(in io.Reader) (valid bool, err error) {
 		if errors.Is(err, io.EOF) {
 			return valid, nil
 		}
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-		}
 		if err != nil {
 			return false, fmt.Errorf("damaged archive: %w", err)
 		}

@@ -1,0 +1,146 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/edit/users"
+	"github.com/wslimg/wslimg/internal/hostfile"
+	"github.com/wslimg/wslimg/internal/image/wrap"
+	"github.com/wslimg/wslimg/internal/sink/tarball"
+	"github.com/wslimg/wslimg/internal/wsl"
+)
+
+// importSource is what a distribution is made from.
+type importSource interface {
+	defaultName() string
+	arch() string // "" if unknown
+	// write writes the archive.
+	write(ctx context.Context, w io.Writer, report convert.Reporter) error
+	// path is the archive's file, "" if there is none yet.
+	path() string
+	// result tells of the conversion; nil if there is none.
+	result() *convert.Result
+	io.Closer
+}
+
+// open finds out by content, not by name, whether source is an archive.
+func (im *importer) open(ctx context.Context, source string) (importSource, error) {
+	if source != "-" {
+		f, err := hostfile.Open(source)
+		if err != nil {
+			return nil, err
+		}
+		is, err := wrap.IsRootfs(io.NewSectionReader(f, 0, f.Size()))
+		if err == nil && is {
+			return &archive{f}, nil
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+	format := tarball.Tar
+	if im.viaFile {
+		format = tarball.Gzip
+	}
+	o := convert.Options{Open: im.source.options(im.streams)}
+	if im.user != "" {
+		e, err := users.New(users.Options{Name: im.user})
+		if err != nil {
+			return nil, usageError{err}
+		}
+		o.Edits = append(o.Edits, e)
+	}
+	var err error
+	if o.Archive, err = im.importFlags.archive.options(format); err != nil {
+		return nil, err
+	}
+	j, err := convert.Prepare(ctx, source, o, im.progress)
+	if err != nil {
+		return nil, err
+	}
+	return &image{j}, nil
+}
+
+// image is a disk image that is converted.
+type image struct{ *convert.Job }
+
+func (i *image) defaultName() string {
+	return wsl.DefaultName(i.Result().OS.ID, i.Result().OS.VersionID)
+}
+func (i *image) arch() string            { return i.Result().OS.Arch }
+func (i *image) path() string            { return "" }
+func (i *image) result() *convert.Result { return i.Result() }
+
+func (i *image) write(ctx context.Context, w io.Writer, report convert.Reporter) error {
+	_, err := i.Write(ctx, w, report)
+	return err
+}
+
+// archive is a file that is registered as it is.
+type archive struct{ *hostfile.File }
+
+func (a *archive) defaultName() string {
+	base := filepath.Base(a.Name())
+	for _, f := range formats {
+		for _, ending := range f.endings {
+			if n := len(base) - len(ending); n > 0 && strings.EqualFold(base[n:], ending) {
+				return wsl.DefaultName(base[:n], "")
+			}
+		}
+	}
+	return wsl.DefaultName(strings.TrimSuffix(base, filepath.Ext(base)), "")
+}
+
+func (a *archive) arch() string            { return "" }
+func (a *archive) path() string            { return a.Name() }
+func (a *archive) result() *convert.Result { return nil }
+
+func (a *archive) write(ctx context.Context, w io.Writer, report convert.Reporter) error {
+	report.Phase("writing", a.Size())
+	const piece = 1 << 20
+	buf := make([]byte, piece)
+	for off := int64(0); off < a.Size(); off += piece {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := a.ReadAt(buf, off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		report.Add(int64(n))
+	}
+	return a.Changed()
+}
+
+// fromFile registers from a file: the archive itself, or a temporary one beside
+// the folder of the distribution, on whose drive there must be room anyway.
+func (im *importer) fromFile(ctx context.Context, reg wsl.Registration, place *wsl.Place) (err error) {
+	name := im.in.path()
+	if name == "" {
+		f, err := os.CreateTemp(place.Parent(), reg.Name+"-*.tar.gz") // mode 0600
+		if err != nil {
+			return fmt.Errorf("%w: %w", convert.ErrOutput, err)
+		}
+		name = f.Name()
+		defer func() { err = errors.Join(err, os.Remove(name)) }()
+		if err := errors.Join(im.in.write(ctx, f, im.progress), f.Close()); err != nil {
+			return err
+		}
+	}
+	win, err := im.host.ToWindows(ctx, name)
+	if err != nil {
+		return err
+	}
+	im.progress.Phase("registering", 0)
+	return im.host.ImportFile(ctx, reg, win)
+}

@@ -1,0 +1,57 @@
+package wrap
+
+import (
+	"archive/tar"
+	"bufio"
+	"errors"
+	"io"
+
+	"github.com/wslimg/wslimg/internal/image/sniff"
+)
+
+// IsRootfs tells whether r is the archive of a root filesystem, in whatever
+// compression, and not a disk image, wrapped or not. It reads no further than
+// it must. What is damaged before that is no such archive.
+func IsRootfs(r io.Reader) (bool, error) {
+	for range maxLayers {
+		in := bufio.NewReaderSize(r, peekLen)
+		head, err := in.Peek(PeekLen)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		switch kind := Detect(head); kind {
+		case "":
+			return false, nil
+		case "tar":
+			return holdsRootfs(in)
+		default:
+			next, closer, err := decompress(kind, in)
+			if err != nil {
+				return false, nil //nolint:nilerr // opening it as an image tells what is wrong
+			}
+			defer closer()
+			r = next
+		}
+	}
+	return false, nil
+}
+
+func holdsRootfs(r io.Reader) (bool, error) {
+	var root rootfs
+	tr := tar.NewReader(r)
+	for {
+		h, err := tr.Next()
+		if err != nil {
+			return false, nil //nolint:nilerr // as above
+		}
+		if root.saw(h.Name) {
+			return true, nil
+		}
+		if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse {
+			head, err := bufio.NewReaderSize(tr, peekLen).Peek(peekLen)
+			if (err == nil || errors.Is(err, io.EOF)) && sniff.DiskStart(head) {
+				return false, nil
+			}
+		}
+	}
+}

@@ -4,33 +4,23 @@ import (
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
-// Fast commits: changes to single inodes and names, logged behind the journal
-// proper since its last transaction.
+// checkFastCommits refuses fast commits: changes to single inodes and names
+// since the log's last transaction, end-1, which are kept behind it and which
+// this package does not replay. Leftovers of earlier times are passed over.
 // https://docs.kernel.org/filesystems/ext4/journal.html#fast-commits
-const (
-	fcTagTail = 8
-	fcTagHead = 9
-	fcTagMost = 9
-
-	fcTagHeader = 4 // bytes of a tag and of its value's length
-)
-
-// checkFastCommits refuses fast commits that the kernel would replay: those
-// that follow transaction end-1. Leftovers of earlier times are passed over.
 func (j *journal) checkFastCommits(end uint32) error {
 	if !j.has(jbdIncompatFastCommit) || j.fastFirst >= j.total {
 		return nil
 	}
+	const (
+		fcTagHead = 9
+		tagHeader = 4 // the tag and its value's length, then features and transaction number
+	)
 	buf := make([]byte, j.blockSize)
-	off, err := j.read(buf, j.fastFirst)
-	if err != nil {
+	if _, err := j.read(buf, j.fastFirst); err != nil {
 		return err
 	}
-	if le.Uint16(buf) != fcTagHead {
-		return nil
-	}
-	_ = off
-	if fcTid := le.Uint32(buf[fcTagHeader+4:]); fcTid != end {
+	if fcTid := le.Uint32(buf[tagHeader+4:]); le.Uint16(buf) != fcTagHead || fcTid != end {
 		return nil
 	}
 	return ondisk.Unsupportedf("a dirty journal with fast commits (fast_commit)")

@@ -152,8 +152,14 @@ func (s *jbdScan) commitSound() bool {
 	case s.unverified:
 		return true
 	case s.summed():
-		want := crc32c(s.seed, s.buf[:hChksum])
-		return got == crc32c(crc32cZeros(want, 4), s.buf[hChksum+4:])
+		header := crc32cZeros(crc32c(s.seed, s.buf[:hChksum]), 4)
+		if got == crc32c(header, s.buf[hChksum+4:]) {
+			return true
+		}
+		// The commit may have been cut off behind its first sector, as the
+		// kernel allows: what follows the header counts as zeros.
+		const commitHeader = 64
+		return got == crc32c(crc32c(header, s.buf[hChksum+4:commitHeader]), make([]byte, len(s.buf)-commitHeader))
 	case s.compat&jbdCompatChecksum != 0:
 		hChksumType, hChksumSize := s.buf[0xc], s.buf[0xd]
 		unused := hChksumType == 0 && hChksumSize == 0 && got == 0

@@ -209,6 +209,10 @@ func (sb *superblock) checkGeometry(devSize int64) error {
 	if sb.hasIncompat(incompat64Bit) && (sb.descSize < 64 || sb.descSize > 1024 || bits.OnesCount64(uint64(sb.descSize)) != 1) {
 		return superCorrupt("group descriptors of %d bytes", sb.descSize)
 	}
+	perBlock := uint64(sb.blockSize / sb.descSize)
+	if blocks := (sb.groups + perBlock - 1) / perBlock; sb.hasIncompat(incompatMetaBG) && sb.firstMetaBG > blocks {
+		return superCorrupt("first meta block group %d of %d", sb.firstMetaBG, blocks)
+	}
 	return nil
 }
 

@@ -126,6 +126,18 @@ func guarded(p *Patched, d Damage) (lines []string, errs []error, err error) {
 	}
 }
 
+// Survey walks a damaged image, for fuzz targets: it fails t on an error
+// outside the ondisk classes or a breach of the contract.
+func Survey(t testing.TB, dev blockdev.Device, open func(blockdev.Device) (fsys.FS, error)) {
+	t.Helper()
+	_, errs := survey(dev, open)
+	for _, err := range errs {
+		if !classified(err) {
+			t.Error(err)
+		}
+	}
+}
+
 // survey walks a whole image without reading file data and goes on after errors.
 func survey(dev blockdev.Device, open func(blockdev.Device) (fsys.FS, error)) ([]string, []error) {
 	fs, err := open(dev)

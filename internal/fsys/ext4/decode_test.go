@@ -1,0 +1,431 @@
+package ext4
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/fsys/fsystest"
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
+
+// The check values of the CRC catalogue, over "123456789".
+func TestChecksums(t *testing.T) {
+	check := []byte("123456789")
+	if got := ^crc32c(^uint32(0), check); got != 0xe3069283 {
+		t.Errorf("CRC-32C %#x", got)
+	}
+	if got := crc32be(^uint32(0), check); got != 0x0376e6e7 {
+		t.Errorf("CRC-32 from the top %#x", got)
+	}
+	if got := crc16(^uint16(0), check); got != 0x4b37 {
+		t.Errorf("CRC-16 %#x", got)
+	}
+	if got, want := crc32cZeros(crc32cWord(7, 0x01020304), 3), crc32c(7, []byte{4, 3, 2, 1, 0, 0, 0}); got != want {
+		t.Errorf("CRC-32C in pieces %#x, want %#x", got, want)
+	}
+}
+
+// patchSuper changes bytes of an image's superblock and lets the checksum fit.
+func patchSuper(image []byte, off int, b ...byte) []byte {
+	image = bytes.Clone(image)
+	sb := image[superOffset : superOffset+superSize]
+	copy(sb[off:], b)
+	le.PutUint32(sb[0x3fc:], crc32c(^uint32(0), sb[:0x3fc]))
+	return image
+}
+
+func TestSuperblockRefused(t *testing.T) {
+	image := golden(t, "ext4")
+	all := []byte{0xff, 0xff, 0xff, 0xff}
+	for _, c := range []struct {
+		name  string
+		off   int
+		bytes []byte
+		class error
+		want  string
+	}{
+		{"magic", 0x38, []byte{0}, ondisk.ErrNotFormat, "magic 0xef00"},
+		{"block size", 0x18, []byte{7}, ondisk.ErrCorrupt, "block size"},
+		{"blocks", 0x4, all, ondisk.ErrCorrupt, "the volume has"},
+		{"blocks 64", 0x150, []byte{1}, ondisk.ErrCorrupt, "the volume has"},
+		{"no blocks", 0x4, []byte{0, 0, 0, 0}, ondisk.ErrCorrupt, "first data block"},
+		{"first block", 0x14, []byte{0}, ondisk.ErrCorrupt, "first data block"},
+		{"blocks a group", 0x20, []byte{0, 0, 0, 0}, ondisk.ErrCorrupt, "blocks a group"},
+		{"more blocks a group", 0x20, all, ondisk.ErrCorrupt, "blocks a group"},
+		{"inodes a group", 0x28, []byte{0, 0, 0, 0}, ondisk.ErrCorrupt, "inodes a group"},
+		{"inodes", 0x0, all, ondisk.ErrCorrupt, "inodes, want"},
+		{"inode size 0", 0x58, []byte{0, 0}, ondisk.ErrCorrupt, "inode size 0"},
+		{"inode size 384", 0x58, []byte{0x80, 1}, ondisk.ErrCorrupt, "inode size 384"},
+		{"inode size 2048", 0x58, []byte{0, 8}, ondisk.ErrCorrupt, "inode size 2048"},
+		{"first inode", 0x54, []byte{2}, ondisk.ErrCorrupt, "first inode 2"},
+		{"descriptor size", 0xfe, []byte{0, 0}, ondisk.ErrCorrupt, "descriptors of 0 bytes"},
+		{"revision", 0x4c, []byte{2}, ondisk.ErrUnsupported, "revision level 2"},
+		{"checksum type", 0x175, []byte{2}, ondisk.ErrUnsupported, "checksum type 2"},
+		{"compression", 0x60, []byte{0xc3}, ondisk.ErrUnsupported, "features: compression"},
+		{"dirdata and more", 0x61, []byte{0x12, 0, 0x80}, ondisk.ErrUnsupported, "dirdata, FEATURE_I31"},
+		{"journal device", 0x60, []byte{0xca}, ondisk.ErrUnsupported, "journal_dev"},
+		{"dirty without journal", 0x5c, []byte{0x38}, ondisk.ErrCorrupt, "needs_recovery without has_journal"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bad := patchSuper(image, c.off, c.bytes...)
+			if strings.HasPrefix(c.name, "dirty") {
+				bad = patchSuper(bad, 0x60, 0xc6)
+			}
+			_, err := Open(fsystest.NewPatched(bad), Options{})
+			if !errors.Is(err, c.class) || !strings.Contains(fmt.Sprint(err), c.want) {
+				t.Errorf("error %v, want %q of class %q", err, c.want, c.class)
+			}
+		})
+	}
+	bad := bytes.Clone(image)
+	bad[superOffset+0x78] ^= 1 // the label, under the old checksum
+	if _, err := Open(fsystest.NewPatched(bad), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "at byte 0x400") {
+		t.Errorf("error %v, want a checksum's", err)
+	}
+	if _, err := Open(fsystest.NewPatched(image[:1500]), Options{}); !errors.Is(err, ondisk.ErrNotFormat) {
+		t.Errorf("error %v, want none of the format", err)
+	}
+	external := patchSuper(patchSuper(image, 0x60, 0xc6), 0xe0, 0, 0, 0, 0, 1, 7)
+	if _, err := Open(fsystest.NewPatched(external), Options{}); !errors.Is(err, ondisk.ErrUnsupported) || !strings.Contains(err.Error(), "another device (7:1)") {
+		t.Errorf("error %v, want the other device", err)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	image := patchSuper(golden(t, "ext4"), 0x78, []byte("root\x00fs")...)
+	image = patchSuper(image, 0x68, 0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+	image = patchSuper(image, 0x3a, 3)                                     // errors
+	image = patchSuper(image, 0x67, 0x80)                                  // an unknown feature that readers may ignore
+	fs, err := Open(fsystest.NewPatched(image), Options{unverified: true}) // the seed has changed
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := fs.Info()
+	if info.Type != "ext4" || info.Label != "root" || info.UUID != "deadbeef-0001-0203-0405-060708090a0b" || info.Block != 1024 || info.Size != 5<<20 || info.Dirty {
+		t.Errorf("%+v", info)
+	}
+	if len(info.Warnings) != 2 || !strings.Contains(info.Warnings[0], "errors") || !strings.Contains(info.Warnings[1], "FEATURE_R31") {
+		t.Errorf("warnings %q", info.Warnings)
+	}
+	const features = "has_journal ext_attr resize_inode dir_index filetype extent 64bit flex_bg sparse_super large_file huge_file dir_nlink extra_isize metadata_csum FEATURE_R31"
+	if got := strings.Join(info.Features, " "); got != features {
+		t.Errorf("features %s", got)
+	}
+}
+
+func TestGroupHasSuper(t *testing.T) {
+	with := func(sb superblock) string {
+		var groups []string
+		for g := range uint64(130) {
+			if sb.groupHasSuper(g) {
+				groups = append(groups, fmt.Sprint(g))
+			}
+		}
+		return strings.Join(groups, " ")
+	}
+	if got := with(superblock{roCompat: roCompatSparseSuper}); got != "0 1 3 5 7 9 25 27 49 81 125" {
+		t.Errorf("sparse_super: %s", got)
+	}
+	if got := with(superblock{compat: compatSparseSuper2, backupBGs: [2]uint32{1, 77}}); got != "0 1 77" {
+		t.Errorf("sparse_super2: %s", got)
+	}
+	if got := with(superblock{}); !strings.HasPrefix(got, "0 1 2 3 4 5 6") {
+		t.Errorf("neither: %s", got)
+	}
+}
+
+// inodeFields decodes an inode of 256 bytes with some fields set.
+func inodeFields(t *testing.T, set func(b []byte)) inode {
+	t.Helper()
+	fs := &FS{sb: superblock{inodeSize: 256, incompat: incompat64Bit, roCompat: roCompatHugeFile}}
+	b := make([]byte, 256)
+	le.PutUint16(b, fsys.ModeRegular|0o644)
+	le.PutUint16(b[0x80:], 32)
+	set(b)
+	n, err := fs.decodeInode(12, b, 0x1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestTimes(t *testing.T) {
+	for _, c := range []struct {
+		low, extra uint32
+		want       fsys.Time
+	}{
+		{0, 0, fsys.Time{}},
+		{1<<31 - 1, 999999999 << 2, fsys.Time{Sec: 1<<31 - 1, Nsec: 999999999}},
+		{1 << 31, 0, fsys.Time{Sec: -1 << 31}},                     // 1901
+		{1<<32 - 1, 5 << 2, fsys.Time{Sec: -1, Nsec: 5}},           // a second before 1970
+		{1 << 31, 1, fsys.Time{Sec: 1 << 31}},                      // 2038
+		{0, 1, fsys.Time{Sec: 1 << 32}},                            // 2106
+		{1<<31 - 1, 3, fsys.Time{Sec: 1<<31 - 1 + 3<<32}},          // 2446
+		{1<<32 - 1, 2 | 1<<2, fsys.Time{Sec: -1 + 2<<32, Nsec: 1}}, // 2242
+	} {
+		n := inodeFields(t, func(b []byte) {
+			le.PutUint32(b[0x10:], c.low)
+			le.PutUint32(b[0x88:], c.extra)
+		})
+		if n.mtime != c.want {
+			t.Errorf("%#x %#x: %v, want %v", c.low, c.extra, n.mtime, c.want)
+		}
+	}
+	// Without room for it there is no extra time, whatever stands in its place;
+	// an i_extra_isize of 0 counts as that of all nominal fields.
+	for extra, nsec := range map[uint16]uint32{4: 0, 8: 0, 12: 7, 0: 7} {
+		n := inodeFields(t, func(b []byte) {
+			le.PutUint16(b[0x80:], extra)
+			le.PutUint32(b[0x88:], 7<<2)
+		})
+		if n.mtime.Nsec != nsec {
+			t.Errorf("i_extra_isize %d: %d nanoseconds, want %d", extra, n.mtime.Nsec, nsec)
+		}
+	}
+}
+
+func TestInodeFields(t *testing.T) {
+	n := inodeFields(t, func(b []byte) {
+		le.PutUint16(b[0x2:], 1)
+		le.PutUint16(b[0x78:], 0x20)
+		le.PutUint16(b[0x18:], 0xfffe)
+		le.PutUint16(b[0x7a:], 0xffff)
+		le.PutUint32(b[0x4:], 5)
+		le.PutUint32(b[0x6c:], 1)
+		le.PutUint32(b[0x68:], 9)
+		le.PutUint16(b[0x76:], 1)
+		le.PutUint16(b[0x74:], 2)
+	})
+	if n.uid != 1|0x20<<16 || n.gid != 1<<32-2 || n.size != 5|1<<32 || n.xattrBlock != 9|1<<32 || n.sectors != 2<<32 {
+		t.Errorf("%+v", n)
+	}
+	// The size of all but files has 32 bits.
+	n = inodeFields(t, func(b []byte) {
+		le.PutUint16(b, fsys.ModeDir)
+		le.PutUint32(b[0x6c:], 1)
+	})
+	if n.size != 0 {
+		t.Errorf("size of a directory %d", n.size)
+	}
+}
+
+func TestRdev(t *testing.T) {
+	for _, c := range []struct {
+		old, new uint32
+		want     fsys.Rdev
+	}{
+		{0x0103, 0, fsys.Rdev{Major: 1, Minor: 3}},
+		{0xffff, 7, fsys.Rdev{Major: 255, Minor: 255}},
+		{0, 0x00100008, fsys.Rdev{Major: 0, Minor: 264}},
+		{0, 0xfffff0ff | 0xf00, fsys.Rdev{Major: 0xfff, Minor: 0xfffff}},
+		{0, 0, fsys.Rdev{}},
+	} {
+		n := inode{block: le.AppendUint32(le.AppendUint32(nil, c.old), c.new)}
+		if got := n.rdev(); got != c.want {
+			t.Errorf("%#x %#x: %v, want %v", c.old, c.new, got, c.want)
+		}
+	}
+}
+
+func TestConvertACL(t *testing.T) {
+	for _, c := range []struct{ name, disk, want, err string }{
+		{"three entries", "01000000 0100 0600 0400 0400 2000 0400",
+			"02000000 0100 0600 ffffffff 0400 0400 ffffffff 2000 0400 ffffffff", ""},
+		{"named", "01000000 0100 0700 0200 0500 e8030000 0400 0500 0800 0400 70110100 1000 0700 2000 0000",
+			"02000000 0100 0700 ffffffff 0200 0500 e8030000 0400 0500 ffffffff 0800 0400 70110100 1000 0700 ffffffff 2000 0000 ffffffff", ""},
+		{"none", "01000000", "", ""},
+		{"nothing", "", "", "list of 0 bytes"},
+		{"version", "02000000 0100 0600", "", "version 2"},
+		{"cut", "01000000 0100 06", "", "3 bytes left"},
+		{"cut id", "01000000 0200 0600 0100", "", "6 bytes left"},
+		{"tag", "01000000 4000 0600", "", "unknown tag 0x40"},
+	} {
+		disk, err := hex.DecodeString(strings.ReplaceAll(c.disk, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := convertACL(disk)
+		if hex.EncodeToString(got) != strings.ReplaceAll(c.want, " ", "") || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %x, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestRecLen(t *testing.T) {
+	for _, c := range []struct {
+		stored uint16
+		space  int
+		want   int
+	}{{12, 1024, 12}, {0xffff, 1 << 16, 1 << 16}, {0, 1 << 16, 1 << 16}, {0, 4096, 0}, {0xfffc, 1 << 16, 0xfffc}} {
+		e := le.AppendUint16(make([]byte, 4), c.stored)
+		if got := recLen(e, c.space); got != c.want {
+			t.Errorf("%#x in %d: %d, want %d", c.stored, c.space, got, c.want)
+		}
+	}
+}
+
+// dirent is one entry of a directory block.
+func dirent(ino uint32, recLen int, name string) []byte {
+	b := le.AppendUint32(nil, ino)
+	b = le.AppendUint16(b, uint16(recLen))
+	b = append(b, byte(len(name)), 1)
+	b = append(b, name...)
+	return append(b, make([]byte, max(0, recLen-len(b)))...)
+}
+
+func TestDirBlock(t *testing.T) {
+	fs := &FS{sb: superblock{inodes: 100, incompat: incompatFiletype, blockSize: 1024}}
+	dots := append(dirent(12, 12, "."), dirent(2, 12, "..")...)
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	for _, c := range []struct {
+		name  string
+		b     []byte
+		first bool
+		want  string // names, or the error
+	}{
+		{"plain", join(dirent(20, 12, "abcd"), dirent(21, 1012, "x")), false, "abcd x"},
+		{"unused", join(dirent(0, 12, "old"), dirent(21, 1012, "x")), false, "x"},
+		{"empty", dirent(0, 1024, ""), false, ""},
+		{"dots", join(dots, dirent(21, 1000, "x")), true, "x"},
+		{"no dots", join(dirent(20, 12, "abcd"), dirent(21, 1012, "x")), true, `entry 0 is "abcd", want "."`},
+		{"other's dot", join(dirent(13, 12, "."), dirent(2, 1012, "..")), true, `"." is inode 13`},
+		{"no dotdot", dirent(12, 1024, "."), true, `lacks ".."`},
+		{"dot again", join(dots, dirent(12, 1000, ".")), true, `directory entry "."`},
+		{"slash", dirent(21, 1024, "a/b"), false, `directory entry "a/b"`},
+		{"NUL", dirent(21, 1024, "a\x00b"), false, `directory entry "a\x00b"`},
+		{"no name", dirent(21, 1024, ""), false, `directory entry ""`},
+		{"inode", dirent(101, 1024, "x"), false, "inode 101, filesystem has 100"},
+		{"zero length", make([]byte, 1024), false, "entry of 0 bytes"},
+		{"short", join(dirent(20, 8, ""), dirent(21, 1016, "x")), false, "entry of 8 bytes"},
+		{"odd", join(dirent(20, 13, "x"), dirent(21, 1011, "x")), false, "entry of 13 bytes"},
+		{"name too long", join(dirent(20, 12, "abcde")[:12], dirent(21, 1012, "x")), false, "entry of 12 bytes for a name of 5"},
+		{"too long", dirent(20, 1028, "x")[:1024], false, "entry of 1028 bytes, 1024 are left"},
+		{"rest too small", dirent(20, 1016, "x"), false, "entry of 1016 bytes, 1024 are left"},
+	} {
+		d := dirBlock{fs: fs, n: &inode{ino: 12}, b: append(c.b, make([]byte, 1024-len(c.b))...), off: 0x4000, first: c.first}
+		var names []string
+		_, err := d.read(func(e fsys.Dirent) bool { names = append(names, e.Name); return true })
+		got := strings.Join(names, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if err == nil && got != c.want || err != nil && !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if err != nil && !errors.Is(err, ondisk.ErrCorrupt) {
+			t.Errorf("%s: class of %v", c.name, err)
+		}
+	}
+}
+
+// extentNode is a node of an extent tree of 60 bytes; entries have 12 bytes each.
+func extentNode(depth, entries, room int, words ...uint32) []byte {
+	b := le.AppendUint16(nil, extentMagic)
+	b = le.AppendUint16(b, uint16(entries))
+	b = le.AppendUint16(b, uint16(room))
+	b = le.AppendUint16(b, uint16(depth))
+	b = append(b, 0, 0, 0, 0)
+	for _, w := range words {
+		b = le.AppendUint32(b, w)
+	}
+	return append(b, make([]byte, 60-len(b))...)
+}
+
+func TestExtents(t *testing.T) {
+	fs := &FS{sb: superblock{blockSize: 1024, blocks: 1000, firstDataBlock: 1}}
+	for _, c := range []struct {
+		name string
+		root []byte
+		want string // runs, or the error
+	}{
+		{"none", extentNode(0, 0, 4), "[{0 10240 -1}]"},
+		{"one", extentNode(0, 1, 4, 0, 10, 50), "[{0 10240 51200}]"},
+		{"hole before", extentNode(0, 1, 4, 2, 8, 50), "[{0 2048 -1} {2048 8192 51200}]"},
+		{"hole behind", extentNode(0, 1, 4, 0, 1, 50), "[{0 1024 51200} {1024 9216 -1}]"},
+		{"unwritten", extentNode(0, 2, 4, 0, maxExtentLen+3, 50, 3, 7, 53), "[{0 3072 -1} {3072 7168 54272}]"},
+		{"longest", extentNode(0, 1, 4, 0, maxExtentLen, 50), "extent at blocks 50+32768"},
+		{"behind the end", extentNode(0, 2, 4, 0, 10, 50, 10, 5, 90), "[{0 10240 51200}]"},
+		{"adjacent", extentNode(0, 2, 4, 0, 4, 50, 4, 6, 54), "[{0 10240 51200}]"},
+		{"magic", make([]byte, 60), "extent magic 0x0, want 0xf30a"},
+		{"length 0", extentNode(0, 1, 4, 0, 0, 50), "extent of 0 blocks"},
+		{"overlap", extentNode(0, 2, 4, 0, 5, 50, 4, 5, 90), "extent of block 4 after block 4"},
+		{"order", extentNode(0, 2, 4, 5, 1, 50, 2, 1, 90), "extent of block 2 after block 5"},
+		{"block 0", extentNode(0, 1, 4, 0, 1, 0), "extent at blocks 0+1"},
+		{"superblock", extentNode(0, 1, 4, 0, 1, 1), "extent at blocks 1+1"},
+		{"end", extentNode(0, 1, 4, 0, 2, 999), "extent at blocks 999+2"},
+		{"high", extentNode(0, 1, 4, 0, 1|1<<16, 50), "extent at blocks 4294967346+1"},
+		{"wraps", extentNode(0, 1, 4, 0xffffffff, 2, 50), "extent of 2 blocks at block 4294967295"},
+		{"room", extentNode(0, 1, 5, 0, 1, 50), "room for 5 extents, want 1 to 4"},
+		{"no room", extentNode(0, 0, 0), "room for 0 extents"},
+		{"too many", extentNode(0, 5, 4), "5 extents, room for 4"},
+		{"too deep", extentNode(6, 1, 4, 0, 50, 0), "extent tree depth 6, at most 5"},
+		{"empty index", extentNode(1, 0, 4), "empty extent index"},
+		{"index outside", extentNode(1, 1, 4, 0, 1000, 0), "extent node at block 1000"},
+		{"index to zeros", extentNode(1, 1, 4, 0, 50, 0), "extent magic 0x0, want 0xf30a, at byte 0xc800"},
+		{"index loop", extentNode(1, 1, 4, 0, 60, 0), "extent depth 1, want 0, at byte 0xf000"},
+		{"child begins elsewhere", extentNode(1, 1, 4, 0, 70, 0), "extent node begins with block 1, want 0, at byte 0x1180c"},
+	} {
+		volume := make([]byte, 1000*1024)
+		copy(volume[60*1024:], extentNode(1, 1, 4, 0, 60, 0)) // points to itself
+		copy(volume[70*1024:], extentNode(0, 1, 4, 1, 1, 80))
+		fs.dev = bytes.NewReader(volume)
+		fs.blockBufs.New = newBuffer(1024)
+		runs, err := fs.runs(&inode{ino: 12, size: 10240, flags: flagExtents, block: c.root})
+		got := fmt.Sprint(runs)
+		if err != nil {
+			got = err.Error()
+		}
+		if err == nil && got != c.want || err != nil && !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBlockMap(t *testing.T) {
+	const bs = 1024
+	volume := make([]byte, 1000*bs)
+	put := func(block, index int, value uint32) { le.PutUint32(volume[block*bs+4*index:], value) }
+	fs := &FS{sb: superblock{blockSize: bs, blocks: 1000, firstDataBlock: 1}, dev: bytes.NewReader(volume)}
+	fs.blockBufs.New = newBuffer(bs)
+	put(40, 0, 100) // indirect
+	put(41, 0, 42)  // double: to an indirect block, and to it again
+	put(41, 1, 42)
+	put(43, 255, 42) // double: the last pointer alone
+	put(44, 0, 2000) // indirect: outside
+	for _, c := range []struct {
+		name     string
+		size     int64
+		pointers map[int]uint32
+		want     string
+	}{
+		{"empty", 0, nil, "[]"},
+		{"direct", 3 * bs, map[int]uint32{0: 50, 1: 51, 2: 60}, "[{0 2048 51200} {2048 1024 61440}]"},
+		{"hole", 3*bs - 1, map[int]uint32{1: 51}, "[{0 1024 -1} {1024 1024 52224} {2048 1023 -1}]"},
+		{"indirect", 14 * bs, map[int]uint32{12: 40}, "[{0 12288 -1} {12288 1024 102400} {13312 1024 -1}]"},
+		{"double at its end", (12 + 256 + 65536) * bs, map[int]uint32{13: 43}, "[{0 67383296 -1}]"},
+		{"huge hole", (12 + 256 + 65536 + 1<<24) * bs, nil, "[{0 17247252480 -1}]"},
+		{"too large", (12+256+65536+1<<24)*bs + 1, nil, "more than the block map can hold"},
+		{"twice", (12 + 256 + 600) * bs, map[int]uint32{13: 41}, "indirect block 42 is used twice, at byte 0xa404"},
+		{"outside", bs, map[int]uint32{0: 1000}, "block 1000, filesystem has 1000"},
+		{"superblock", bs, map[int]uint32{0: 1}, "block 1, filesystem has 1000"},
+		{"outside below", 14 * bs, map[int]uint32{12: 44}, "block 2000, filesystem has 1000, at byte 0xb000"},
+	} {
+		block := make([]byte, 60)
+		for i, p := range c.pointers {
+			le.PutUint32(block[4*i:], p)
+		}
+		runs, err := fs.runs(&inode{ino: 12, size: c.size, block: block})
+		got := fmt.Sprint(runs)
+		if err != nil {
+			got = err.Error()
+		}
+		if err == nil && got != c.want || err != nil && !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

@@ -172,7 +172,7 @@ func TestLRU(t *testing.T) {
 
 func TestCache(t *testing.T) {
 	d := newDisk(100_000)
-	c := Cache(d, 4096, 40_000)
+	c := NewCache(d, 4096, 40_000)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
 		off, n := rnd.IntN(len(d.b)), rnd.IntN(20_000)
@@ -208,7 +208,7 @@ func TestCache(t *testing.T) {
 func TestCacheError(t *testing.T) {
 	d := newDisk(10_000)
 	d.bad = 5000
-	c := Cache(d, 4096, 40_000)
+	c := NewCache(d, 4096, 40_000)
 	p := make([]byte, 2000)
 	if n, err := c.ReadAt(p, 4000); !errors.Is(err, errBad) || n != 1000 || !bytes.Equal(p[:n], d.b[4000:5000]) {
 		t.Errorf("%d, %v", n, err)
@@ -218,9 +218,31 @@ func TestCacheError(t *testing.T) {
 	}
 }
 
+// After Drop the bytes come from the device again, and the cache fills again.
+func TestCacheDrop(t *testing.T) {
+	d := newDisk(10_000)
+	c := NewCache(d, 4096, 40_000)
+	read := func() {
+		t.Helper()
+		p := make([]byte, 100)
+		if _, err := c.ReadAt(p, 50); err != nil || !bytes.Equal(p, d.b[50:150]) {
+			t.Fatalf("%x, %v", p, err)
+		}
+	}
+	read()
+	d.b[60]++
+	c.Drop()
+	read()
+	d.b[60]--
+	p := make([]byte, 1)
+	if _, err := c.ReadAt(p, 60); err != nil || p[0] != d.b[60]+1 {
+		t.Errorf("%x, %v: the block was not kept", p, err)
+	}
+}
+
 func TestCacheConcurrent(t *testing.T) {
 	d := newDisk(200_000)
-	c := Cache(d, 4096, 50_000)
+	c := NewCache(d, 4096, 50_000)
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {

@@ -5,30 +5,31 @@ import (
 	"io"
 )
 
-// What Cache is usually made with: blocks that match qcow2's own clusters,
+// What a Cache is usually made with: blocks that match qcow2's own clusters,
 // and room for the metadata of one allocation group and its neighbours.
 const (
 	CacheBlock = 64 << 10
-	CacheBytes = 16 << 20
+	CacheBytes = 8 << 20
 )
 
-// Cache returns dev behind a cache of limit bytes in blocks of block bytes, for
-// the small scattered reads of metadata. Reads of more than a quarter of limit
-// pass it by. The result makes no promise about how the bytes are stored: it is
-// neither Mapper nor Clusters nor Forker.
-func Cache(dev Device, block, limit int64) Device {
-	return &cache{dev: dev, block: block, limit: limit, blocks: NewLRU[int64, []byte](limit)}
+// NewCache puts a cache of limit bytes in blocks of block bytes before dev.
+func NewCache(dev Device, block, limit int64) *Cache {
+	return &Cache{dev: dev, block: block, limit: limit, blocks: NewLRU[int64, []byte](limit)}
 }
 
-type cache struct {
+// Cache is a Device with a bounded cache, for the small scattered reads of
+// metadata. Reads of more than a quarter of its limit pass it by. It makes no
+// promise about how the bytes are stored: it is neither Mapper nor Clusters nor
+// Forker.
+type Cache struct {
 	dev          Device
 	block, limit int64
 	blocks       *LRU[int64, []byte] // by offset
 }
 
-func (c *cache) Size() int64 { return c.dev.Size() }
+func (c *Cache) Size() int64 { return c.dev.Size() }
 
-func (c *cache) ReadAt(p []byte, off int64) (int, error) {
+func (c *Cache) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)
 	}
@@ -56,7 +57,7 @@ func (c *cache) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // read returns the block at off; with an error, what there is of it.
-func (c *cache) read(off int64) ([]byte, error) {
+func (c *Cache) read(off int64) ([]byte, error) {
 	if b, ok := c.blocks.Get(off); ok {
 		return b, nil
 	}
@@ -71,3 +72,6 @@ func (c *cache) read(off int64) ([]byte, error) {
 	c.blocks.Add(off, b, int64(len(b)))
 	return b, nil
 }
+
+// Drop forgets all blocks, to give their memory back; reads go on as before.
+func (c *Cache) Drop() { c.blocks.Clear() }

@@ -61,3 +61,12 @@ func (c *LRU[K, V]) drop(e *list.Element) {
 	delete(c.items, item.key)
 	c.used -= item.weight
 }
+
+// Clear forgets everything.
+func (c *LRU[K, V]) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.items)
+	c.order.Init()
+	c.used = 0
+}

@@ -59,6 +59,7 @@ func (s *Source) load(ctx context.Context, v *Volume) (*tree.Tree, error) {
 		return nil, s.wrap(v.wrap(v.Err))
 	}
 	t, err := tree.Load(ctx, v.FS, v.Device, v.Index)
+	v.cache.Drop() // contents are read past it
 	if err != nil {
 		return nil, s.wrap(v.wrap(err))
 	}

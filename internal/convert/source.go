@@ -40,7 +40,8 @@ type Volume struct {
 	UUID  string  // of the filesystem, where it is known
 	FS    fsys.FS // nil where the filesystem is not read; Err says why
 	Err   error
-	Root  bool // looks like the root of a Linux system
+	cache *blockdev.Cache // that FS reads through
+	Root  bool            // looks like the root of a Linux system
 }
 
 // Open opens an image file, or standard input for "-", and looks at every
@@ -79,8 +80,8 @@ func (s *Source) scan(ctx context.Context) error {
 			return err
 		}
 		found := &Volume{Volume: v, Index: i, Kind: fsysall.Probe(v)}
-		found.FS, found.Err = fsysall.Open(blockdev.Cache(v, blockdev.CacheBlock, blockdev.CacheBytes),
-			fsysall.Options{IgnoreLog: s.opts.IgnoreLog})
+		found.cache = blockdev.NewCache(v, blockdev.CacheBlock, blockdev.CacheBytes)
+		found.FS, found.Err = fsysall.Open(found.cache, fsysall.Options{IgnoreLog: s.opts.IgnoreLog})
 		found.UUID = fsysall.FATSerial(v, found.Kind)
 		if found.FS != nil {
 			found.Kind, found.UUID = found.FS.Info().Type, found.FS.Info().UUID

@@ -121,7 +121,7 @@ func compare(t *testing.T, file string) {
 	same("device", img.Device, 5000)
 	same("fork", fork, 70_001)
 	same("fork", fork, len(want)+1)
-	same("cache", blockdev.Cache(img.Device, blockdev.CacheBlock, blockdev.CacheBytes), 4096)
+	same("cache", blockdev.NewCache(img.Device, blockdev.CacheBlock, blockdev.CacheBytes), 4096)
 	sameExtents(t, img.Device, want, file)
 	sameClusters(t, img.Device.(blockdev.Clusters), want)
 }

@@ -12,9 +12,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
+	"github.com/wslimg/wslimg/internal/xz"
 )
 
 const (
@@ -88,7 +88,7 @@ func decompress(kind string, r io.Reader) (next io.Reader, closer func(), err er
 	case "gzip":
 		next, err = gzip.NewReader(r)
 	case "xz":
-		next, err = xz.NewReader(r)
+		next = xz.NewReader(r)
 	case "bzip2":
 		next = bzip2.NewReader(r)
 	case "zstd":

@@ -29,14 +29,19 @@ func wslConf(s *scan) {
 	}
 }
 
+// tools: without a shell nothing starts, without the others something does.
 func tools(s *scan) {
 	need := []string{"/bin/sh", "/bin/mount"}
 	if s.hasSystemd() {
 		need = append(need, "/bin/login")
 	}
 	for _, path := range need {
-		if !users.Executable(s.t, path) {
-			s.note(path, "is missing or cannot be run", "install the package that has it in the image")
+		if users.Executable(s.t, path) {
+			continue
+		}
+		s.note(path, "is missing or cannot be run", "install the package that has it in the image")
+		if path != "/bin/sh" {
+			s.problems[len(s.problems)-1].severity = Warn
 		}
 	}
 }

@@ -122,8 +122,9 @@ var noted = []struct {
 	path                string
 	refuse              bool
 }{
-	{rule: "TOOLS", distro: "debian", lines: "f0644 /usr/bin/mount ELF", path: "/bin/mount", refuse: true},
-	{rule: "TOOLS", distro: "debian", lines: "l /usr/bin/login /nowhere", path: "/bin/login", refuse: true},
+	{rule: "TOOLS", distro: "debian", lines: "f0644 /usr/bin/mount ELF", path: "/bin/mount"},
+	{rule: "TOOLS", distro: "debian", lines: "l /usr/bin/login /nowhere", path: "/bin/login"},
+	{rule: "TOOLS", distro: "arch", lines: "l /usr/bin/sh /nowhere", path: "/bin/sh", refuse: true},
 	{rule: "ARCH", distro: "debian", lines: `f0755 /usr/bin/dash "\x7fELF\x02\x01\x01_________\x03\x00\xf3\x00____________________________________________"`, path: "/bin/sh", refuse: true},
 	{rule: "SSHD", distro: "plain", profile: Lima, path: "/usr/sbin/sshd"},
 	{rule: "UID1000", distro: "alpine", profile: Lima, path: "/etc/passwd"},

@@ -75,6 +75,38 @@ func Unwrap(w io.Writer, r io.Reader, limit int64) (layers []string, err error) 
 	return layers, ondisk.Unsupportedf("wrapped more than %d times", maxLayers)
 }
 
+// Plain takes compressions off r and tells whether a tar stream is below. The
+// caller calls closer when it has read enough.
+func Plain(r io.Reader) (plain io.Reader, isTar bool, closer func(), err error) {
+	var closers []func()
+	closer = func() {
+		for _, c := range closers {
+			c()
+		}
+	}
+	for range maxLayers {
+		in := bufio.NewReaderSize(r, peekLen)
+		head, err := in.Peek(PeekLen)
+		if err != nil && !errors.Is(err, io.EOF) {
+			closer()
+			return nil, false, nil, err
+		}
+		kind := Detect(head)
+		if kind == "" || kind == "tar" {
+			return in, kind == "tar", closer, nil
+		}
+		next, c, err := decompress(kind, in)
+		if err != nil {
+			closer()
+			return nil, false, nil, corrupt(err)
+		}
+		closers = append(closers, c)
+		r = corrupting{next}
+	}
+	closer()
+	return nil, false, nil, ondisk.Unsupportedf("wrapped more than %d times", maxLayers)
+}
+
 func layered(err error, layers []string) error {
 	if err == nil || len(layers) == 0 {
 		return err

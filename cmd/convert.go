@@ -2,19 +2,23 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/edit/cloudinit"
 	"github.com/wslimg/wslimg/internal/ui"
 )
 
 type convertFlags struct {
 	source  sourceFlags
+	edit    editFlags
 	archive archiveFlags
 	report  reportFlags
+	beside  besideFlags
 	format  string
 	force   bool
 }
@@ -36,10 +40,12 @@ or .tar.xz; "-" is standard output.`,
 		RunE: func(c *cobra.Command, a []string) error { return f.run(c.Context(), s, a[0], a[1]) },
 	}
 	f.source.add(c.Flags())
+	f.edit.add(c.Flags(), cloudinit.Rootfs)
+	f.beside.add(c.Flags())
 	f.archive.add(c.Flags())
 	f.report.add(c.Flags())
 	c.Flags().StringVar(&f.format, "format", "", "archive format, whatever the name says: tar, tar.gz, tar.zst, tar.xz")
-	c.Flags().BoolVar(&f.force, "force", false, "replace an existing OUT")
+	c.Flags().BoolVar(&f.force, "force", false, "replace an existing OUT; take cloud-init data and a wsl.conf with errors")
 	return c
 }
 
@@ -48,13 +54,25 @@ func (f *convertFlags) run(ctx context.Context, s streams, name, out string) err
 	if err != nil {
 		return err
 	}
-	p, err := f.report.start(s)
+	plan, err := f.edit.plan(out, f.force)
 	if err != nil {
 		return err
+	}
+	plan.apply(&o)
+	beside, err := f.beside.start(out, f.edit.defaultName, plan.data, f.force)
+	if err != nil {
+		return err
+	}
+	p, err := f.report.start(s)
+	if err != nil {
+		return errors.Join(err, beside.discard())
 	}
 	res, err := f.convert(ctx, s, name, out, o, p)
 	p.Close()
 	if err != nil {
+		return errors.Join(err, beside.discard())
+	}
+	if err := beside.commit(res); err != nil {
 		return err
 	}
 	return f.report.done(s, res)

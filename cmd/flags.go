@@ -75,7 +75,7 @@ func (f *reportFlags) done(s streams, res *convert.Result) error {
 	} else if !f.quiet {
 		ui.Result(s.err, res, f.verbose)
 	}
-	if res.Lossy() {
+	if res.Lossy() || res.Failing() {
 		return errFindings
 	}
 	return nil

@@ -77,7 +77,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newConvert(s), newImport(s), newInspect(s), newLs(s), newCat(s), newVersion(s))
+	root.AddCommand(newConvert(s), newImport(s), newInspect(s), newCheck(s), newLs(s), newCat(s), newVersion(s))
 	return root
 }
 

@@ -32,6 +32,9 @@ var layers = map[string]rule{
 	"internal/tree":   {imports: "internal/ondisk internal/blockdev internal/fsys"},
 	"internal/osinfo": {imports: "internal/ondisk internal/fsys internal/tree"},
 
+	// Archive → Tree, for looking at.
+	"internal/archive": {imports: "internal/ondisk internal/fsys internal/tree"},
+
 	// Tree → Tree and changes. The edits build on each other in this order.
 	"internal/edit":           {imports: "internal/ondisk internal/fsys internal/tree"},
 	"internal/edit/files":     {imports: edits},
@@ -46,7 +49,7 @@ var layers = map[string]rule{
 	"internal/sink/tarball": {imports: "internal/ondisk internal/blockdev internal/deflate internal/fsys internal/tree internal/sink", modules: "github.com/klauspost/compress github.com/ulikunitz/xz"},
 
 	// The only package that sees every stage.
-	"internal/convert": {imports: "internal/ondisk internal/blockdev internal/hostfile internal/image/... internal/volume/... internal/fsys/... internal/tree internal/osinfo internal/edit/... internal/sink/..."},
+	"internal/convert": {imports: "internal/ondisk internal/blockdev internal/hostfile internal/image/... internal/volume/... internal/fsys/... internal/tree internal/osinfo internal/archive internal/edit/... internal/sink/..."},
 
 	// What surrounds it; these two meet in cmd only.
 	"internal/ui":  {imports: "internal/ondisk internal/fsys internal/tree internal/osinfo internal/edit internal/sink internal/convert", modules: "github.com/schollz/progressbar/v3 golang.org/x/term"},

@@ -22,6 +22,8 @@ type Options struct {
 	Archive tarball.Options
 	// Accept, if set, may refuse the tree before anything is written.
 	Accept func(*tree.Tree, osinfo.Info) error
+	// Review, if set, looks at the edited tree; what it finds goes into the result.
+	Review func(context.Context, *tree.Tree) ([]edit.Finding, error)
 }
 
 // Reporter is told how the work goes on. Its methods are called by one
@@ -95,7 +97,17 @@ func (j *Job) prepare(ctx context.Context, report Reporter) error {
 		return j.src.wrap(err)
 	}
 	j.res.Changes = append(j.res.Changes, changes...)
-	return nil
+	for _, e := range j.o.Edits {
+		if n, ok := e.(edit.Noter); ok {
+			j.res.Notes = append(j.res.Notes, n.Notes()...)
+		}
+	}
+	if j.o.Review == nil {
+		return nil
+	}
+	found, err := j.o.Review(ctx, view.Tree)
+	j.res.Findings = append(j.res.Findings, found...)
+	return err
 }
 
 // Result is what is known before the archive is written: all but its counts.
@@ -146,7 +158,7 @@ func write(ctx context.Context, t *tree.Tree, o tarball.Options, w io.Writer, re
 func (s *Source) result(v *View) *Result {
 	res := &Result{
 		Image: s.info(), OS: osinfo.Detect(v.Tree), Notes: s.Notes(),
-		Changes: []edit.Change{}, Losses: []sink.Loss{}, // [] in JSON, not null
+		Changes: []edit.Change{}, Findings: []edit.Finding{}, Losses: []sink.Loss{}, // [] in JSON, not null
 	}
 	for _, m := range v.Mounts {
 		res.Mounts = append(res.Mounts, m.info())

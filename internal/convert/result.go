@@ -18,8 +18,20 @@ type Result struct {
 	Output  *OutputInfo    `json:"output,omitempty"`
 	Seconds float64        `json:"seconds"`
 	Changes []edit.Change  `json:"changes"`
-	Losses  []sink.Loss    `json:"losses"`
-	Notes   []string       `json:"notes"`
+	// Findings are the problems that the edits have left.
+	Findings []edit.Finding `json:"findings"`
+	Losses   []sink.Loss    `json:"losses"`
+	Notes    []string       `json:"notes"`
+}
+
+// Failing tells whether a finding is left that keeps the result from working.
+func (r *Result) Failing() bool {
+	for _, f := range r.Findings {
+		if f.Severity == edit.Error {
+			return true
+		}
+	}
+	return false
 }
 
 // ImageInfo describes the image file.

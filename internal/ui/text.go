@@ -56,6 +56,11 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 		fmt.Fprintf(&b, "%s; %s of content\n", strings.Join(counts, ", "), Bytes(r.Content))
 	}
 	edits(&b, r.Changes, verbose)
+	for _, f := range r.Findings {
+		if verbose || f.Severity > edit.Info {
+			b.WriteString(Finding(f))
+		}
+	}
 	for _, l := range r.Losses {
 		word := "lost"
 		if l.Info {
@@ -71,6 +76,18 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 			fsys.Printable(r.Output.Path), Bytes(r.Output.Bytes), r.Seconds, r.Output.SHA256)
 	}
 	_, _ = io.WriteString(w, b.String())
+}
+
+// Finding is a finding in a line.
+func Finding(f edit.Finding) string {
+	where := fsys.Printable(f.Path)
+	if f.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, f.Line)
+	}
+	if where != "" {
+		where += ": "
+	}
+	return fmt.Sprintf("%s %s: %s%s; %s\n", f.Severity, f.Rule, where, f.What, f.Fix)
 }
 
 func orDash(s string) string {

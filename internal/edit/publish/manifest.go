@@ -33,7 +33,7 @@ func (e *Entry) check() error {
 	case e.FriendlyName == "":
 		return fmt.Errorf("%s has no friendly name", e.Name)
 	case e.Arch != "amd64" && e.Arch != "arm64":
-		return fmt.Errorf("%s is for %q; a catalogue has amd64 and arm64", e.Name, e.Arch)
+		return fmt.Errorf("%s is for %q, a catalogue has amd64 and arm64", e.Name, e.Arch)
 	case err != nil || len(sum) != 32:
 		return fmt.Errorf("%q is no SHA-256 digest in hex", e.SHA256)
 	case !strings.HasSuffix(e.URL, ".wsl"):

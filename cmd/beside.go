@@ -1,0 +1,139 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/edit/cloudinit"
+	"github.com/wslimg/wslimg/internal/edit/publish"
+)
+
+// besideFlags are about the files that go with OUT: a catalogue, and the seed
+// for the Windows side.
+type besideFlags struct {
+	manifest    string
+	manifestURL string
+}
+
+func (f *besideFlags) add(fs *pflag.FlagSet) {
+	fs.StringVar(&f.manifest, "manifest", "", "catalogue `FILE` (DistributionInfo.json) to enter OUT into")
+	fs.StringVar(&f.manifestURL, "manifest-url", "", "`URL` of OUT in the catalogue (default: file:// and the path of OUT)")
+}
+
+// besides are files that are begun before the conversion, so that it does not
+// end in vain, and completed after it.
+type besides struct {
+	f     *besideFlags
+	out   string
+	name  string // of the distribution
+	files []besideFile
+}
+
+type besideFile struct {
+	out  *convert.Output
+	path string
+	data []byte
+}
+
+func (f *besideFlags) start(out, name string, data *cloudinit.Data, force bool) (*besides, error) {
+	b := &besides{f: f, out: out, name: name}
+	if f.manifest != "" && !strings.EqualFold(filepath.Ext(out), ".wsl") {
+		return nil, usagef("--manifest: a catalogue lists .wsl files, OUT is %q", out)
+	}
+	if b.name == "" {
+		b.name = stem(out)
+	}
+	if data == nil || data.Seed != cloudinit.Host {
+		return b, nil
+	}
+	if out == "-" {
+		return nil, usagef("--seed host writes files beside OUT, which is standard output")
+	}
+	for _, h := range data.HostFiles(b.name) {
+		path := filepath.Join(filepath.Dir(out), h.Name)
+		o, err := convert.CreateOutput(path, convert.OutputOptions{Force: force, Private: true})
+		if err != nil {
+			return nil, errors.Join(err, b.discard())
+		}
+		b.files = append(b.files, besideFile{o, path, h.Data})
+	}
+	return b, nil
+}
+
+// stem is the base name of an archive without its ending.
+func stem(out string) string {
+	base := filepath.Base(out)
+	for _, f := range formats {
+		i := slices.IndexFunc(f.endings, func(e string) bool { return strings.HasSuffix(strings.ToLower(base), e) })
+		if i >= 0 {
+			return base[:len(base)-len(f.endings[i])]
+		}
+	}
+	return base
+}
+
+func (b *besides) discard() error {
+	var err error
+	for _, f := range b.files {
+		err = errors.Join(err, f.out.Discard())
+	}
+	b.files = nil
+	return err
+}
+
+// commit completes the files, now that OUT is there.
+func (b *besides) commit(res *convert.Result) error {
+	for len(b.files) > 0 {
+		f := b.files[0]
+		if _, err := f.out.Write(f.data); err != nil {
+			return errors.Join(err, b.discard())
+		}
+		b.files = b.files[1:]
+		if err := f.out.Commit(); err != nil {
+			return errors.Join(err, b.discard())
+		}
+		res.Notes = append(res.Notes, fmt.Sprintf(`copy %s to the folder %%USERPROFILE%%\.cloud-init; it is for the distribution called %s`, f.path, b.name))
+	}
+	if b.f.manifest == "" {
+		return nil
+	}
+	return b.catalogue(res)
+}
+
+func (b *besides) catalogue(res *convert.Result) error {
+	e := publish.Entry{Name: b.name, FriendlyName: res.OS.Name, Arch: res.OS.Arch, URL: b.f.manifestURL, SHA256: res.Output.SHA256}
+	e.Flavor, _, _ = strings.Cut(b.name, "-")
+	if e.FriendlyName == "" {
+		e.FriendlyName = b.name
+	}
+	if e.URL == "" {
+		path, err := filepath.Abs(b.out)
+		if err != nil {
+			return err
+		}
+		e.URL = "file:///" + strings.TrimPrefix(filepath.ToSlash(path), "/")
+	}
+	old, err := readHost(b.f.manifest, maxDistFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	text, err := publish.UpdateManifest(old, e)
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.f.manifest, err)
+	}
+	o, err := convert.CreateOutput(b.f.manifest, convert.OutputOptions{Force: true})
+	if err != nil {
+		return err
+	}
+	if _, err := o.Write(text); err != nil {
+		return errors.Join(err, o.Discard())
+	}
+	return o.Commit()
+}

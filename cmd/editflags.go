@@ -1,0 +1,272 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/edit"
+	"github.com/wslimg/wslimg/internal/edit/cloudinit"
+	"github.com/wslimg/wslimg/internal/edit/files"
+	"github.com/wslimg/wslimg/internal/edit/ready"
+	"github.com/wslimg/wslimg/internal/edit/users"
+	"github.com/wslimg/wslimg/internal/edit/wslconf"
+	"github.com/wslimg/wslimg/internal/tree"
+)
+
+// editFlags say what is changed on the way.
+type editFlags struct {
+	profile     string
+	disable     []string
+	user        string
+	wslConf     string
+	set         []string
+	hostname    string
+	systemd     string
+	userData    string
+	metaData    string
+	seed        string
+	copyIn      []string
+	exclude     []string
+	oobe        string
+	icon        string
+	defaultName string
+}
+
+// add adds the flags; seed is the default of --seed.
+func (f *editFlags) add(fs *pflag.FlagSet, seed cloudinit.Seed) {
+	fs.StringVar(&f.profile, "profile", "", "what the distribution is for: import, publish, lima or none (default: import, publish for a .wsl file)")
+	fs.StringArrayVar(&f.disable, "disable", nil, "leave out the readiness edit `RULE` (repeatable; wslimg check lists them)")
+	fs.StringVar(&f.user, "user", "", "make `NAME` the default user, with uid 1000")
+	fs.StringVar(&f.wslConf, "wsl-conf", "", "`FILE` to take as /etc/wsl.conf")
+	fs.StringArrayVar(&f.set, "set", nil, "set `SECTION.KEY=VALUE` in /etc/wsl.conf (repeatable)")
+	fs.StringVar(&f.hostname, "hostname", "", "name that the distribution gives itself in the network")
+	fs.StringVar(&f.systemd, "systemd", "auto", "start systemd: auto, true or false")
+	fs.StringVar(&f.userData, "user-data", "", "cloud-init user data `FILE`")
+	fs.StringVar(&f.metaData, "meta-data", "", "cloud-init meta data `FILE` (default: made from the user data)")
+	fs.StringVar(&f.seed, "seed", string(seed), "where cloud-init finds the data: rootfs, or host for the Windows user's .cloud-init folder")
+	fs.StringArrayVar(&f.copyIn, "copy-in", nil, "copy a file or folder of the host in, as `SRC:DST[:MODE[:UID:GID]]` (repeatable)")
+	fs.StringArrayVar(&f.exclude, "exclude", nil, "leave out what `GLOB` matches: * ? [] in a name, ** for any folders (repeatable)")
+	fs.StringVar(&f.oobe, "oobe", "", "script `FILE` to run before the first shell (publish)")
+	fs.StringVar(&f.icon, "icon", "", "Windows icon `FILE` (publish)")
+	fs.StringVar(&f.defaultName, "default-name", "", "name that WSL registers the distribution under (publish)")
+}
+
+// addCheck adds those flags that a check without edits has.
+func (f *editFlags) addCheck(fs *pflag.FlagSet) {
+	f.systemd = "auto"
+	fs.StringVar(&f.profile, "profile", "", "what the distribution is for: import, publish, lima or none (default: import, publish for a .wsl file)")
+	fs.StringArrayVar(&f.disable, "disable", nil, "leave out the rule `RULE` (repeatable)")
+	fs.StringVar(&f.userData, "user-data", "", "cloud-init user data `FILE` to check against the image")
+	fs.StringVar(&f.metaData, "meta-data", "", "cloud-init meta data `FILE` to check")
+	fs.StringVar(&f.seed, "seed", string(cloudinit.Host), "where the data will be: host for the Windows user's .cloud-init folder, or rootfs")
+}
+
+// editPlan is what the flags ask for, checked.
+type editPlan struct {
+	edits []edit.Edit
+	ready ready.Options
+	data  *cloudinit.Data // nil without user data
+}
+
+// review looks at the edited tree.
+func (p *editPlan) review(ctx context.Context, t *tree.Tree) ([]edit.Finding, error) {
+	return ready.Check(ctx, t, p.ready)
+}
+
+// apply puts the plan into a conversion's options.
+func (p *editPlan) apply(o *convert.Options) {
+	o.Edits = append(o.Edits, p.edits...)
+	o.Review = p.review
+}
+
+// plan reads the files that flags name and checks everything that can be
+// checked before the image is read. force passes over complaints about data.
+func (f *editFlags) plan(out string, force bool) (*editPlan, error) {
+	p := &editPlan{}
+	for _, step := range []func(*editPlan) error{
+		f.planFiles,
+		func(p *editPlan) error { return f.planConf(p, force) },
+		func(p *editPlan) error { return f.planUser(p, force) },
+		func(p *editPlan) error { return f.planReady(p, out) },
+	} {
+		if err := step(p); err != nil {
+			var pathErr *os.PathError
+			if errors.As(err, &pathErr) || errors.Is(err, errUsage) {
+				return nil, err
+			}
+			return nil, usageError{err}
+		}
+	}
+	return p, nil
+}
+
+func (f *editFlags) planFiles(p *editPlan) error {
+	if len(f.exclude) > 0 {
+		e, err := files.Exclude(f.exclude)
+		if err != nil {
+			return fmt.Errorf("--exclude: %w", err)
+		}
+		p.edits = append(p.edits, e)
+	}
+	for _, s := range f.copyIn {
+		spec, err := files.ParseSpec(s)
+		if err != nil {
+			return fmt.Errorf("--copy-in: %w", err)
+		}
+		src, err := hostNode(spec.Src)
+		if err != nil {
+			return fmt.Errorf("--copy-in: %w", err)
+		}
+		p.edits = append(p.edits, files.CopyIn(spec, src))
+	}
+	return nil
+}
+
+// hostNode reads a file or folder of the host; a link to either is followed.
+func hostNode(name string) (*tree.Node, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		return files.FromFS(os.DirFS(name), ".")
+	}
+	real, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return nil, err
+	}
+	return files.FromFS(os.DirFS(filepath.Dir(real)), filepath.Base(real))
+}
+
+func (f *editFlags) planConf(p *editPlan, force bool) error {
+	o := wslconf.Options{BaseName: f.wslConf, Force: force}
+	if f.wslConf != "" {
+		b, err := readHost(f.wslConf, wslconf.MaxSize)
+		if err != nil {
+			return err
+		}
+		o.Base = b
+	}
+	if f.hostname != "" {
+		o.Settings = append(o.Settings, wslconf.Setting{Key: "network.hostname", Value: f.hostname})
+	}
+	switch f.systemd {
+	case "auto":
+	case "true", "false":
+		o.Settings = append(o.Settings, wslconf.Setting{Key: "boot.systemd", Value: f.systemd})
+		p.ready.KeepInit = true
+	default:
+		return usagef("--systemd %q: want auto, true or false", f.systemd)
+	}
+	for _, s := range f.set {
+		kv, err := wslconf.ParseSetting(s)
+		if err != nil {
+			return fmt.Errorf("--set: %w", err)
+		}
+		if strings.EqualFold(kv.Key, "boot.systemd") {
+			p.ready.KeepInit = true
+		}
+		o.Settings = append(o.Settings, kv)
+	}
+	if o.Base == nil && o.Settings == nil {
+		return nil
+	}
+	e, err := wslconf.New(o)
+	if err == nil {
+		p.edits = append(p.edits, e)
+	}
+	return err
+}
+
+func (f *editFlags) planUser(p *editPlan, force bool) error {
+	if f.user != "" {
+		e, err := users.New(users.Options{Name: f.user, Later: f.userData != ""})
+		if err != nil {
+			return fmt.Errorf("--user: %w", err)
+		}
+		p.edits = append(p.edits, e)
+	}
+	if f.userData == "" {
+		if f.metaData != "" {
+			return usagef("--meta-data goes with --user-data")
+		}
+		return nil
+	}
+	d := &cloudinit.Data{UserName: f.userData, MetaName: f.metaData, Seed: cloudinit.Seed(f.seed)}
+	var err error
+	if d.User, err = readHost(f.userData, cloudinit.MaxSize); err != nil {
+		return err
+	}
+	if f.metaData != "" {
+		if d.Meta, err = readHost(f.metaData, cloudinit.MaxSize); err != nil {
+			return err
+		}
+	}
+	e, err := cloudinit.New(*d, force)
+	if err == nil {
+		p.edits, p.data = append(p.edits, e), d
+	}
+	return err
+}
+
+func (f *editFlags) planReady(p *editPlan, out string) error {
+	p.ready.Profile = ready.Profile(f.profile)
+	if f.profile == "" {
+		p.ready.Profile = ready.Import
+		if strings.EqualFold(filepath.Ext(out), ".wsl") {
+			p.ready.Profile = ready.Publish
+		}
+	}
+	p.ready.Disable = f.disable
+	p.ready.Dist.Name = f.defaultName
+	var err error
+	for _, file := range []struct {
+		name string
+		to   *[]byte
+	}{{f.oobe, &p.ready.Dist.OOBE}, {f.icon, &p.ready.Dist.Icon}} {
+		if file.name == "" {
+			continue
+		}
+		if *file.to, err = readHost(file.name, maxDistFile); err != nil {
+			return err
+		}
+	}
+	if (f.oobe != "" || f.icon != "" || f.defaultName != "") && p.ready.Profile != ready.Publish {
+		return usagef("--oobe, --icon and --default-name go with --profile publish")
+	}
+	if p.ready.Profile == ready.Publish && f.user != "" {
+		return usagef("--user: a published image has no user, its first start asks for one; --profile import makes it")
+	}
+	e, err := ready.New(p.ready)
+	if err == nil {
+		p.edits = append(p.edits, e)
+	}
+	return err
+}
+
+// maxDistFile bounds icon and script.
+const maxDistFile = 16 << 20
+
+// readHost reads a file of the user's, of at most limit bytes; never nil.
+func readHost(name string, limit int64) (b []byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(f, &err)
+	if b, err = io.ReadAll(io.LimitReader(f, limit+1)); err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%s: has more than %d bytes", name, limit)
+	}
+	return b, nil
+}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wslimg/wslimg/internal/convert"
-	"github.com/wslimg/wslimg/internal/edit/cloudinit"
 	"github.com/wslimg/wslimg/internal/edit/publish"
 )
 
@@ -42,7 +41,7 @@ type besideFile struct {
 	data []byte
 }
 
-func (f *besideFlags) start(out, name string, data *cloudinit.Data, force bool) (*besides, error) {
+func (f *besideFlags) start(out, name string, plan *editPlan, force bool) (*besides, error) {
 	b := &besides{f: f, out: out, name: name}
 	if f.manifest != "" && !strings.EqualFold(filepath.Ext(out), ".wsl") {
 		return nil, usagef("--manifest: a catalogue lists .wsl files, OUT is %q", out)
@@ -50,13 +49,10 @@ func (f *besideFlags) start(out, name string, data *cloudinit.Data, force bool) 
 	if b.name == "" {
 		b.name = stem(out)
 	}
-	if data == nil || data.Seed != cloudinit.Host {
-		return b, nil
-	}
-	if out == "-" {
-		return nil, usagef("--seed host writes files beside OUT, which is standard output")
-	}
-	for _, h := range data.HostFiles(b.name) {
+	for _, h := range plan.hostFiles(b.name) {
+		if out == "-" {
+			return nil, usagef("--seed host writes files beside OUT, which is standard output")
+		}
 		path := filepath.Join(filepath.Dir(out), h.Name)
 		o, err := convert.CreateOutput(path, convert.OutputOptions{Force: force, Private: true})
 		if err != nil {

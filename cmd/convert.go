@@ -59,7 +59,7 @@ func (f *convertFlags) run(ctx context.Context, s streams, name, out string) err
 		return err
 	}
 	plan.apply(&o)
-	beside, err := f.beside.start(out, f.edit.defaultName, plan.data, f.force)
+	beside, err := f.beside.start(out, f.edit.defaultName, plan, f.force)
 	if err != nil {
 		return err
 	}

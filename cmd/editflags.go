@@ -87,6 +87,32 @@ func (p *editPlan) apply(o *convert.Options) {
 	o.Review = p.review
 }
 
+// hostFiles are the files for the Windows side of the distribution name.
+func (p *editPlan) hostFiles(name string) []cloudinit.HostFile {
+	if p.data == nil || p.data.Seed != cloudinit.Host {
+		return nil
+	}
+	return p.data.HostFiles(name)
+}
+
+// onlyForImages names a flag that asks for a change of the tree, "" if there
+// is none. --user is none: WSL can set it afterwards.
+func (f *editFlags) onlyForImages() string {
+	for _, c := range []struct {
+		flag string
+		set  bool
+	}{
+		{"--profile", f.profile != ""}, {"--disable", f.disable != nil}, {"--wsl-conf", f.wslConf != ""}, {"--set", f.set != nil},
+		{"--hostname", f.hostname != ""}, {"--systemd", f.systemd != "auto"}, {"--copy-in", f.copyIn != nil}, {"--exclude", f.exclude != nil},
+		{"--seed rootfs", f.userData != "" && f.seed == string(cloudinit.Rootfs)},
+	} {
+		if c.set {
+			return c.flag
+		}
+	}
+	return ""
+}
+
 // plan reads the files that flags name and checks everything that can be
 // checked before the image is read. force passes over complaints about data.
 func (f *editFlags) plan(out string, force bool) (*editPlan, error) {

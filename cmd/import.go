@@ -8,21 +8,20 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wslimg/wslimg/internal/edit/users"
+	"github.com/wslimg/wslimg/internal/edit/cloudinit"
 	"github.com/wslimg/wslimg/internal/ui"
 	"github.com/wslimg/wslimg/internal/wsl"
 )
 
 type importFlags struct {
 	source  sourceFlags
+	edit    editFlags
 	archive archiveFlags
-	seed    seedFlags
 	report  reportFlags
 
 	name, location string
 	wsl            string
 	version        int
-	user           string
 	setDefault     bool
 	start          bool
 	viaFile        bool
@@ -49,20 +48,19 @@ Ctrl-C, what was registered so far is removed again.`,
 		RunE: func(c *cobra.Command, a []string) error { return f.run(c.Context(), s, a[0]) },
 	}
 	f.source.add(c.Flags())
+	f.edit.add(c.Flags(), cloudinit.Host)
 	f.archive.add(c.Flags())
-	f.seed.add(c.Flags(), "host")
 	f.report.add(c.Flags())
 	fs := c.Flags()
 	fs.StringVar(&f.name, "name", "", "name of the distribution (default: from the image's os-release)")
 	fs.StringVar(&f.location, "location", "", `folder for the distribution (default: %LOCALAPPDATA%\wslimg\NAME)`)
 	fs.StringVar(&f.wsl, "wsl", "", "the wsl.exe to run")
 	fs.IntVar(&f.version, "version", 0, "version of WSL: 1 or 2 (default: WSL's own)")
-	fs.StringVar(&f.user, "user", "", "default user")
 	fs.BoolVar(&f.setDefault, "set-default", false, "make it the default distribution")
 	fs.BoolVar(&f.start, "start", false, "open a shell in it")
 	fs.BoolVar(&f.viaFile, "via-file", false, "convert to a temporary .tar.gz first instead of a pipe")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the plan and the command of WSL, run nothing")
-	fs.BoolVar(&f.force, "force", false, "replace an existing cloud-init seed")
+	fs.BoolVar(&f.force, "force", false, "replace an existing cloud-init seed; take cloud-init data and a wsl.conf with errors")
 	return c
 }
 
@@ -71,11 +69,6 @@ func (f *importFlags) check(s streams, source string) error {
 	if f.name != "" {
 		if err := wsl.CheckName(f.name); err != nil {
 			return fmt.Errorf("--name %w", err)
-		}
-	}
-	if f.user != "" {
-		if err := users.CheckName(f.user); err != nil {
-			return usagef("--user %w", err)
 		}
 	}
 	switch {
@@ -95,7 +88,7 @@ func (f *importFlags) run(ctx context.Context, s streams, source string) error {
 	}
 	im := importer{importFlags: f, streams: s}
 	var err error
-	if im.seeds, err = f.seed.read(); err != nil {
+	if im.edits, err = f.edit.plan("", f.force); err != nil {
 		return err
 	}
 	if im.host, err = wsl.Find(f.wsl); err != nil && !f.dryRun {
@@ -137,7 +130,7 @@ type importer struct {
 	host     *wsl.Host // nil if there is none, in a dry run
 	in       importSource
 	progress ui.Progress
-	seeds    []seedFile
+	edits    *editPlan
 	res      importResult
 	staged   []*wsl.Seed
 }
@@ -169,8 +162,8 @@ func (im *importer) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, f := range im.seeds {
-		r.Seeds = append(r.Seeds, `%USERPROFILE%\.cloud-init\`+r.Name+f.ending)
+	for _, f := range im.edits.hostFiles(r.Name) {
+		r.Seeds = append(r.Seeds, `%USERPROFILE%\.cloud-init\`+f.Name)
 	}
 	r.Start = wsl.CommandLine("wsl", "--distribution", r.Name)
 	r.Remove = wsl.CommandLine("wsl", "--unregister", r.Name)
@@ -202,8 +195,8 @@ func (im *importer) do(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	for _, f := range im.seeds {
-		s, err := im.host.Stage(ctx, r.Name+f.ending, f.data, im.force)
+	for _, f := range im.edits.hostFiles(r.Name) {
+		s, err := im.host.Stage(ctx, f.Name, f.Data, im.force)
 		if err != nil {
 			return err
 		}
@@ -229,8 +222,8 @@ func (im *importer) finish(ctx context.Context) error {
 		}
 		r.Seeds = append(r.Seeds, s.Path())
 	}
-	if im.user != "" && r.Result == nil { // an archive is not edited
-		if err := im.host.SetDefaultUser(ctx, r.Name, im.user); err != nil {
+	if im.edit.user != "" && r.Result == nil { // an archive is not edited
+		if err := im.host.SetDefaultUser(ctx, r.Name, im.edit.user); err != nil {
 			return im.unfinished("its default user is root", err)
 		}
 	}

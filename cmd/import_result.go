@@ -45,7 +45,7 @@ func (im *importer) show() error {
 	} else if !im.report.quiet {
 		im.text()
 	}
-	if r.Result != nil && r.Lossy() {
+	if r.Result != nil && (r.Lossy() || r.Failing()) {
 		return errFindings
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/wslimg/wslimg/internal/convert"
-	"github.com/wslimg/wslimg/internal/edit/users"
 	"github.com/wslimg/wslimg/internal/hostfile"
 	"github.com/wslimg/wslimg/internal/image/wrap"
 	"github.com/wslimg/wslimg/internal/sink/tarball"
@@ -39,6 +38,10 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 		}
 		is, err := wrap.IsRootfs(io.NewSectionReader(f, 0, f.Size()))
 		if err == nil && is {
+			if flag := im.edit.onlyForImages(); flag != "" {
+				err = usagef("%s: %q is an archive, which is registered as it is", flag, source)
+				return nil, errors.Join(err, f.Close())
+			}
 			return &archive{f}, nil
 		}
 		if err := errors.Join(err, f.Close()); err != nil {
@@ -50,13 +53,7 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 		format = tarball.Gzip
 	}
 	o := convert.Options{Open: im.source.options(im.streams)}
-	if im.user != "" {
-		e, err := users.New(users.Options{Name: im.user})
-		if err != nil {
-			return nil, usageError{err}
-		}
-		o.Edits = append(o.Edits, e)
-	}
+	im.edits.apply(&o)
 	var err error
 	if o.Archive, err = im.importFlags.archive.options(format); err != nil {
 		return nil, err

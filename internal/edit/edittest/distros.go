@@ -139,6 +139,8 @@ l /etc/systemd/system/dbus-org.freedesktop.timesync1.service /usr/lib/systemd/sy
 l /usr/lib/systemd/system/local-fs.target.wants/tmp.mount ../tmp.mount
 l /var/lib/dbus/machine-id /etc/machine-id
 f0644 /usr/lib/systemd/system/ssh.service "[Service]\nExecStart=/usr/sbin/sshd -D\n"
+f0644 /usr/lib/systemd/system/sshd-keygen.service "[Unit]\nConditionFirstBoot=yes\n"
+l /etc/systemd/system/ssh.service.wants/sshd-keygen.service /usr/lib/systemd/system/sshd-keygen.service
 l /etc/systemd/system/multi-user.target.wants/ssh.service /usr/lib/systemd/system/ssh.service
 l /etc/systemd/system/sshd.service /usr/lib/systemd/system/ssh.service
 f0644 /usr/lib/systemd/system/walinuxagent.service "[Service]\n"

@@ -89,6 +89,8 @@ func uid1000(s *scan) {
 	if s.failed(err) {
 		return
 	}
+	s.note("/etc/passwd", "uid 1000 belongs to "+fsys.Printable(a.Name)+": everyone who installs this is that user, the first start asks for none", "remove that user in the image before you publish it")
+	s.problems[0].severity = Warn
 	if _, _, ok := f.Get("oobe.defaultUid"); !ok {
 		return
 	}

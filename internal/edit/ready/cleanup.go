@@ -52,10 +52,12 @@ func tzdata(s *scan) {
 	}
 }
 
+var pseudoDirs = []string{"/dev", "/proc", "/sys", "/run", "/tmp"}
+
 // pseudo looks at the directories themselves: a link in their place could lead
 // anywhere.
 func pseudo(s *scan) {
-	for _, dir := range []string{"/dev", "/proc", "/sys", "/run", "/tmp"} {
+	for _, dir := range pseudoDirs {
 		n := s.lstat(dir)
 		if n == nil || !n.IsDir() || len(n.Entries()) == 0 {
 			continue
@@ -89,10 +91,11 @@ func pseudo(s *scan) {
 }
 
 // everywhere finds all nodes of the tree that have a property, in one problem.
+// Those in directories that pseudo empties are not told again.
 func (s *scan) everywhere(has func(*tree.Node) bool, what string, a act, repair func() error) {
 	count, first := 0, ""
 	_ = s.t.Walk(func(path string, n *tree.Node) error { // visit never fails
-		if has(n) {
+		if has(n) && !slices.ContainsFunc(pseudoDirs, func(d string) bool { return strings.HasPrefix(path, d+"/") }) {
 			if count++; count == 1 {
 				first = path
 			}

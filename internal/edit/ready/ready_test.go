@@ -95,8 +95,6 @@ var cases = []struct {
 	{rule: "DISTCONF", distro: "alpine", profile: Publish, lines: "f0600 /usr/share/wsl/a.ico \"x\"\n" + `f0644 /etc/wsl-distribution.conf "[shortcut]\nicon=/usr/share/wsl/a.ico\n[oobe]\ndefaultName=mine\n"`,
 		finds: "/usr/share/wsl/a.ico", want: []string{"-/usr/lib/wsl/oobe.sh", "-/usr/lib/wsl/icon.ico", "/usr/share/wsl/a.ico 0100644",
 			`/etc/wsl-distribution.conf 0100644 0:0 1 "" "[shortcut]\nicon=/usr/share/wsl/a.ico\n[oobe]\ndefaultName=mine\n\n[windowsterminal]\nprofileTemplate=/usr/lib/wsl/terminal-profile.json\n" <nil>`}},
-	{rule: "UID1000", distro: "alpine", profile: Publish, lines: `f0644 /etc/wsl-distribution.conf "[oobe]\ncommand=/x\ndefaultUid=1000\n"`, finds: "/etc/wsl-distribution.conf",
-		want: []string{`/etc/wsl-distribution.conf 0100644 0:0 1 "" "[oobe]\n" <nil>`}},
 	{rule: "NOUSER", distro: "alpine", finds: "/etc/wsl.conf", want: []string{`/etc/wsl.conf 0100644 0:0 1 "" "[user]\ndefault=alpine\n" <nil>`}},
 	{rule: "NOUSER", distro: "debian", lines: `f0644 /etc/wsl.conf "[user]\ndefault=joe\n"`, profile: Publish, finds: "/etc/wsl.conf", want: []string{`/etc/wsl.conf 0100644 0:0 1 "" "[user]\n" <nil>`}},
 	{rule: "NOUSER", distro: "debian", lines: `f0644 /etc/wsl.conf "[user]\ndefault=joe\n"`, profile: Lima, finds: "/etc/wsl.conf", want: []string{`/etc/wsl.conf 0100644 0:0 1 "" "[user]\n" <nil>`}},
@@ -128,6 +126,7 @@ var noted = []struct {
 	{rule: "ARCH", distro: "debian", lines: `f0755 /usr/bin/dash "\x7fELF\x02\x01\x01_________\x03\x00\xf3\x00____________________________________________"`, path: "/bin/sh", refuse: true},
 	{rule: "SSHD", distro: "plain", profile: Lima, path: "/usr/sbin/sshd"},
 	{rule: "UID1000", distro: "alpine", profile: Lima, path: "/etc/passwd"},
+	{rule: "UID1000", distro: "alpine", profile: Publish, path: "/etc/passwd"},
 	{rule: "NOUSER", distro: "debian", path: "/etc/passwd"},
 	{rule: "SETUID", distro: "debian", lines: "f0755 /usr/bin/sudo ELF", path: "/usr/bin/sudo"},
 	{rule: "LIMATOOLS", distro: "alpine", profile: Lima, path: "/bin/bash"},
@@ -265,7 +264,7 @@ func TestDistros(t *testing.T) {
 	stay := map[string]string{
 		"debian import": "NOUSER", "ubuntu import": "NOUSER", "rhel import": "NOUSER", "fedora import": "NOUSER",
 		"suse import": "NOUSER", "arch import": "NOUSER", "plain import": "NOUSER TZDATA", "plain publish": "TZDATA",
-		"alpine import": "TZDATA", "alpine publish": "TZDATA",
+		"alpine import": "TZDATA", "alpine publish": "UID1000 TZDATA",
 		"alpine lima": "SSHD UID1000 LIMATOOLS TZDATA", "plain lima": "SSHD LIMATOOLS TZDATA",
 	}
 	for name, build := range edittest.Distros {
@@ -311,6 +310,23 @@ func TestHostileLinks(t *testing.T) {
 		if _, err := tr.Lookup(path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestUID1000TakesFirstStartOut(t *testing.T) {
+	tr := edittest.Build(edittest.Alpine(), `f0644 /etc/wsl-distribution.conf "[oobe]\ncommand=/x\ndefaultUid=1000\n"`)
+	o := only("UID1000", Publish)
+	if n, err := apply(t, tr, o); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	if b, err := tr.ReadFile("/etc/wsl-distribution.conf", 100); string(b) != "[oobe]\n" || err != nil {
+		t.Errorf("%q %v", b, err)
+	}
+	if left := check(t, tr, o); len(left) != 1 || left[0].Severity != Warn {
+		t.Error(left)
+	}
+	if n, err := apply(t, tr, o); n != 0 || err != nil {
+		t.Error("again:", n, err)
 	}
 }
 

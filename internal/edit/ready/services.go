@@ -57,6 +57,7 @@ const (
 	keygenText = `[Unit]
 Description=Make the ssh host keys that are missing
 Before=ssh.service sshd.service ssh.socket sshd.socket
+After=cloud-init.service cloud-init-network.service
 ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
 
 [Service]
@@ -91,10 +92,11 @@ func sshKeys(s *scan) {
 }
 
 // makesKeys tells whether the distribution makes host keys when it starts: by
-// a unit of its own or, on SUSE, by sshd's unit.
+// a unit of its own or, on SUSE, by sshd's unit. One that runs only at a first
+// boot (Debian 13's) does not count: for systemd an empty machine-id is none.
 func (s *scan) makesKeys() bool {
 	for _, unit := range []string{"sshd-keygen@.service", "sshd-keygen.service", "sshdgenkeys.service", "ssh-keygen.service", keygenUnit} {
-		if s.installed(unit) {
+		if s.installed(unit) && !strings.Contains(s.read(s.unitPath(unit)), "ConditionFirstBoot=yes") {
 			return true
 		}
 	}
@@ -133,7 +135,7 @@ func sshd(s *scan) {
 
 // unitPath is where the unit's file is.
 func (s *scan) unitPath(unit string) string {
-	for _, dir := range unitDirs[1:] {
+	for _, dir := range unitDirs {
 		if s.lstat(dir+"/"+unit) != nil {
 			return dir + "/" + unit
 		}

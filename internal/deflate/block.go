@@ -8,7 +8,7 @@ type blockWriter struct {
 	h       huffman
 	lens    [numStats]uint8  // of the dynamic codes
 	codes   [numStats]uint32 // code<<8 | bits
-	lengths [maxMatch + 1]uint32
+	lengths [512]uint32      // by length, with their extra bits; above maxMatch unused
 	header  header
 }
 
@@ -83,55 +83,81 @@ func (w *blockWriter) tokens(tokens []Token, codes *[numStats]uint32, plain []by
 	out := w.out[:cap(w.out)]
 	o := len(w.out)
 	buf, n := w.bits, w.n
-	at := 0
+	at := uint(0)
 	for _, t := range tokens {
-		lits := plain[at : at+t.Lits()]
-		at += t.Lits() + t.Len()
-		for len(lits) >= 4 {
-			c := codes[lits[0]]
+		lits := uint(t.Lits())
+		for lits > 4 {
+			v := binary.LittleEndian.Uint32(plain[at : at+4])
+			c := codes[v&0xff]
 			buf |= uint64(c>>8) << (n & 63)
 			n += uint(c & 0xff)
-			c = codes[lits[1]]
+			c = codes[v>>8&0xff]
 			buf |= uint64(c>>8) << (n & 63)
 			n += uint(c & 0xff)
-			c = codes[lits[2]]
+			c = codes[v>>16&0xff]
 			buf |= uint64(c>>8) << (n & 63)
 			n += uint(c & 0xff)
-			c = codes[lits[3]]
+			c = codes[v>>24]
 			buf |= uint64(c>>8) << (n & 63)
 			n += uint(c & 0xff)
-			lits = lits[4:]
-			binary.LittleEndian.PutUint64(out[o:], buf)
-			o += int(n >> 3)
+			o = flush(out, o, buf, n)
 			buf >>= n & 56
 			n &= 7
+			at += 4
+			lits -= 4
 		}
-		for _, b := range lits {
-			c := codes[b]
+		for at+4 > uint(len(plain)) && lits > 0 {
+			c := codes[plain[at]]
 			buf |= uint64(c>>8) << (n & 63)
 			n += uint(c & 0xff)
+			o = flush(out, o, buf, n)
+			buf >>= n & 56
+			n &= 7
+			at++
+			lits--
 		}
-		binary.LittleEndian.PutUint64(out[o:], buf)
-		o += int(n >> 3)
-		buf >>= n & 56
-		n &= 7
-		if t.Len() == 0 {
+		if lits > 0 {
+			v := binary.LittleEndian.Uint32(plain[at : at+4])
+			c := codes[v&0xff] & uint32(int32(-lits)>>31)
+			buf |= uint64(c>>8) << (n & 63)
+			n += uint(c & 0xff)
+			c = codes[v>>8&0xff] & uint32(int32(1-lits)>>31)
+			buf |= uint64(c>>8) << (n & 63)
+			n += uint(c & 0xff)
+			c = codes[v>>16&0xff] & uint32(int32(2-lits)>>31)
+			buf |= uint64(c>>8) << (n & 63)
+			n += uint(c & 0xff)
+			c = codes[v>>24] & uint32(int32(3-lits)>>31)
+			buf |= uint64(c>>8) << (n & 63)
+			n += uint(c & 0xff)
+			o = flush(out, o, buf, n)
+			buf >>= n & 56
+			n &= 7
+			at += lits
+		}
+
+		at += uint(t.Len())
+		dist := uint(t.Dist())
+		if dist == 0 {
 			continue
 		}
-		c := w.lengths[t.Len()]
+		c := w.lengths[t.Len()&511]
 		buf |= uint64(c>>8) << (n & 63)
 		n += uint(c & 0xff)
-		dist := uint(t.Dist())
 		s := distSym(dist)
 		c = codes[maxLitLen+s]
 		buf |= uint64(c>>8) << (n & 63)
 		n += uint(c & 0xff)
 		buf |= uint64(dist-uint(distBase[s])) << (n & 63)
 		n += uint(distExtra[s])
-		binary.LittleEndian.PutUint64(out[o:], buf)
-		o += int(n >> 3)
+		o = flush(out, o, buf, n)
 		buf >>= n & 56
 		n &= 7
 	}
 	w.out, w.bits, w.n = out[:o], buf, n
+}
+
+func flush(out []byte, o int, buf uint64, n uint) int {
+	binary.LittleEndian.PutUint64(out[o:], buf)
+	return o + int(n>>3)
 }

@@ -1,151 +1,199 @@
 package deflate
 
-import "math/bits"
-
-const (
-	hash3Bits = 15
-	hash4Bits = 16
+import (
+	"encoding/binary"
+	"math/bits"
 )
 
-// A lazyMatcher finds matches through chains of the places of four bytes and
-// the last place of three. Positions are of 16 bits; what is left from more
-// than 64 KiB ago looks like a nearer place, and is told apart by the bytes
-// being different, or else is as good.
+const (
+	hash3Bits = 13
+	hash4Bits = 17
+
+	hash3Mul  = 0x9e3779b1 << 8 & (1<<32 - 1)
+	hash4Mul  = 0x9e3779b1
+	nearDist  = 2048
+	linkNear  = 1 << 15 // in links: not the link of a chain
+	linkBatch = 2048
+)
+
+// lazyParams say how hard a lazyMatcher looks.
+type lazyParams struct {
+	depth   int  // places that are compared, at most
+	next    int  // the same where a match is known at the position before
+	nice    uint // a match of that length is good enough
+	lazyMax uint // one of that length is taken without looking at the next position
+}
+
+// A lazyMatcher finds matches through chains of the places of the same four
+// bytes, and the last place of the same three. It works in two steps: links are
+// made for some thousand positions at a time in a loop without branches, then
+// the tokens are chosen by following them.
 type lazyMatcher struct {
-	head3 [1 << hash3Bits]uint16
+	head3 [1 << hash3Bits]uint16 // last position with a hash
 	head4 [1 << hash4Bits]uint16
-	next  [maxDist]uint16
-	w     window
-	ready int // positions below are in the window
-	done  int // positions below are in the chains
+
+	// links[i] is how far before position i the same four bytes are, at most
+	// linkNear-1; or linkNear + how far the same three are; or 0.
+	links [windowSize]uint16
+
+	w      window
+	ready  int // positions below are in the window
+	linked int // positions below have links
+
+	lazyParams
 }
 
 func (m *lazyMatcher) reset() {
 	m.head3 = [1 << hash3Bits]uint16{}
 	m.head4 = [1 << hash4Bits]uint16{}
-	m.next = [maxDist]uint16{}
-	m.ready, m.done = 0, 0
+	m.ready, m.linked = 0, 0
 }
 
-func hash3(v uint32) uint32 { return (v << 8) * 0x9e3779b1 >> (32 - hash3Bits) }
+// link makes links for positions [m.linked, to), all but the last three of
+// which bytes are in the window.
+func (m *lazyMatcher) link(to int) {
+	for i := uint(m.linked); i < uint(to); i++ {
+		at := i & (windowSize - 1)
+		v := binary.LittleEndian.Uint32(m.w[at : at+4])
+		h3 := v * hash3Mul >> (32 - hash3Bits)
+		c3 := uint(m.head3[h3])
+		m.head3[h3] = uint16(i)
+		h4 := v * hash4Mul >> (32 - hash4Bits)
+		c4 := uint(m.head4[h4])
+		m.head4[h4] = uint16(i)
 
-// insert enters position i.
-func (m *lazyMatcher) insert(i uint16) {
-	v := m.w.load32(i)
-	m.head3[hash3(v)] = i
-	h := hash4(v, hash4Bits)
-	m.next[i&(maxDist-1)] = m.head4[h]
-	m.head4[h] = i
-}
-
-type lazyParams struct {
-	depth int  // candidates looked at
-	nice  uint // a match that long ends the search
-}
-
-var (
-	depthFlag = 16
-	niceFlag  = 30
-)
-
-// find enters position i and looks for the longest match there of more than
-// have bytes and at most limit, not more than back bytes away. n is have if
-// there is none; have is at least 2.
-func (m *lazyMatcher) find(i uint16, have, limit uint, back uint, depth int, nice uint) (n, dist uint) {
-	v := m.w.load32(i)
-	h3 := hash3(v)
-	c3 := m.head3[h3]
-	m.head3[h3] = i
-	h := hash4(v, hash4Bits)
-	c := m.head4[h]
-	m.head4[h] = i
-	m.next[i&(maxDist-1)] = c
-
-	n = have
-	d := uint(i - c)
-	if d == 0 || d > back || m.w.load32(c) != v {
-		if n < 3 {
-			if d = uint(i - c3); d != 0 && d <= back && (m.w.load32(c3)^v)<<8 == 0 {
-				return 3, d
-			}
+		d := uint32(i - c3)
+		if (binary.LittleEndian.Uint32(m.w[c3:c3+4])^v)<<8|d&(windowSize-nearDist) != 0 {
+			d = 0
 		}
+		d |= linkNear
+		e := uint32(i - c4)
+		if binary.LittleEndian.Uint32(m.w[c4:c4+4])^v|e&linkNear == 0 {
+			d = e
+		}
+		m.links[at] = uint16(d)
+	}
+	m.linked = to
+}
+
+// find looks for the longest match at position i of more than have bytes and at
+// most limit, not more than back bytes away. n is have if there is none.
+func (m *lazyMatcher) find(i uint16, have, limit uint, back uint, depth int, nice uint) (n, dist uint) {
+	n = have
+	d := uint(m.links[i])
+	if d >= linkNear {
+		d -= linkNear
+		if n >= 3 || d == 0 || d > back {
+			return n, 0
+		}
+		return 3, d
+	}
+	if d == 0 || d > back {
 		return n, 0
 	}
+	c := i - uint16(d)
 	if n < 4 {
 		n = m.w.match(c, i, 4, limit)
 		dist = d
 		if n >= nice {
 			return n, dist
 		}
-		c = m.next[c&(maxDist-1)]
 		depth--
-		last := d
-		d = uint(i - c)
-		if d <= last || d > back {
+		step := uint(m.links[c])
+		d += step
+		if d > back {
 			return n, dist
 		}
+		c -= uint16(step)
 	}
-	tail := m.w.load32(i + uint16(n) - 3)
+	// A longer match has the four bytes at t too. If their chain seems to have
+	// fewer members, follow that one, testing the other place.
+	t := i + uint16(n) - 3
+	if e := uint(m.links[t]); e > d {
+		if e > back {
+			return n, dist
+		}
+		d = e
+		c = t - uint16(d)
+		t = i
+	}
+	from := c + uint16(d)
+	tail := m.w.load32(t)
+	off := t - from
 	for {
-		if m.w.load32(c+uint16(n)-3) == tail && m.w.load32(c) == v {
-			if l := m.w.match(c, i, 4, limit); l > n {
+		if m.w.load32(c+off) == tail {
+			if l := m.w.match(i-uint16(d), i, 0, limit); l > n {
 				n, dist = l, d
 				if l >= nice {
 					return n, dist
 				}
-				tail = m.w.load32(i + uint16(n) - 3)
+				t = i + uint16(n) - 3
+				off = t - from
+				tail = m.w.load32(t)
 			}
 		}
 		if depth--; depth <= 0 {
 			return n, dist
 		}
-		c = m.next[c&(maxDist-1)]
-		last := d
-		d = uint(i - c)
-		if d <= last || d > back {
+		step := uint(m.links[c])
+		d += step
+		if d > back {
 			return n, dist
+		}
+		c -= uint16(step)
+	}
+}
+
+// more makes links for some positions from at on, but none from end on.
+func (m *lazyMatcher) more(plain []byte, at, end int) {
+	if m.ready-at < linkBatch+2*maxMatch && m.ready < len(plain) {
+		n := min(len(plain)-m.ready, maxDist-linkBatch-2*maxMatch-16)
+		m.w.fill(m.ready, plain[m.ready:m.ready+n])
+		m.ready += n
+	}
+	m.link(min(at+linkBatch, end))
+	if m.linked == end {
+		// Not known.
+		for i := range 8 {
+			m.links[uint16(end+i)] = 1
 		}
 	}
 }
 
 // search appends tokens for plain[at:].
-func (m *lazyMatcher) search(tokens []Token, plain []byte, at int, level Level) []Token {
-	depth, nice := depthFlag, uint(niceFlag)
-	if level == LevelSmall {
-		depth, nice = 35, 65
-	}
-	// Bring in what precedes and is new.
-	if m.ready < at {
-		m.ready = max(m.ready, at-maxDist)
-		m.w.fill(m.ready, plain[m.ready:at])
-		m.ready = at
-	}
-	for m.done = max(m.done, at-maxDist); m.done < at && m.done+4 <= len(plain); m.done++ {
-		if m.done+4 > m.ready {
-			n := min(len(plain)-m.ready, 4)
-			m.w.fill(m.ready, plain[m.ready:m.ready+n])
-			m.ready += n
-		}
-		m.insert(uint16(m.done))
+func (m *lazyMatcher) search(tokens []Token, plain []byte, at int) []Token {
+	nice := m.nice
+	// Positions behind end have too few bytes left to be looked up as words.
+	end := max(len(plain)-7, 0)
+	m.ready = max(m.ready, at-maxDist)
+	m.linked = max(m.linked, at-maxDist)
+	for m.linked < min(at, end) {
+		m.more(plain, m.linked, min(at, end))
 	}
 	lit := at
-	for at+8 <= len(plain) {
-		if m.ready-at < 2*maxMatch+16 && m.ready < len(plain) {
-			n := min(len(plain)-m.ready, maxDist-1024)
-			m.w.fill(m.ready, plain[m.ready:m.ready+n])
-			m.ready += n
+	for at < end {
+		if m.linked < min(at+2+int(nice), end) {
+			m.more(plain, at, end)
 		}
-		limit := min(uint(len(plain)-at), maxMatch)
-		n, dist := m.find(uint16(at), 2, limit, min(uint(at), maxDist), depth, min(nice, limit))
-		if dist == 0 || n == 3 && dist > 8192 {
+		if m.links[uint16(at)] == linkNear {
 			at++
 			continue
 		}
-		start := at + 1
-		for n < nice && at+9 <= len(plain) {
+		limit := min(uint(len(plain)-at), maxMatch)
+		n, dist := m.find(uint16(at), 2, limit, min(uint(at), maxDist), m.depth, min(nice, limit))
+		if dist == 0 {
+			at++
+			continue
+		}
+		for n < m.lazyMax && at+1 < end {
+			if m.linked < min(at+2+int(nice), end) {
+				m.more(plain, at, end)
+			}
+			if m.links[uint16(at+1)] >= linkNear {
+				break
+			}
 			limit = min(uint(len(plain)-at-1), maxMatch)
-			n2, dist2 := m.find(uint16(at+1), max(n-1, 2), limit, min(uint(at+1), maxDist), depth/2, min(nice, limit))
-			start = at + 2
+			n2, dist2 := m.find(uint16(at+1), max(n-1, 2), limit, min(uint(at+1), maxDist), m.next, min(nice, limit))
 			if dist2 == 0 || n2 < n || 4*(int(n2)-int(n))+bits.Len(dist)-bits.Len(dist2) <= 2 {
 				break
 			}
@@ -153,12 +201,8 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at int, level Level) 
 		}
 		tokens = append(tokens, makeToken(at-lit, int(n), int(dist)))
 		at += int(n)
-		for end := min(at, len(plain)-4); start < end; start++ {
-			m.insert(uint16(start))
-		}
 		lit = at
 	}
-	m.done = at
 	if lit < len(plain) {
 		tokens = append(tokens, makeToken(len(plain)-lit, 0, 0))
 	}

@@ -3,8 +3,8 @@ package deflate
 import "math/bits"
 
 const (
-	chunkSymbols = 4096 // least symbols in what a splitter never cuts
-	maxChunks    = 256  // most that it looks at together
+	chunkSymbols = 1024
+	maxChunks    = 256
 )
 
 // A chunk is a run of tokens.
@@ -20,7 +20,6 @@ type chunk struct {
 type splitter struct {
 	chunks []chunk
 	live   []int32 // chunks not merged into another, in order
-	merged stats
 }
 
 // blocks writes tokens, which make plain, as one block or several.
@@ -97,37 +96,57 @@ func (s *splitter) some(w *blockWriter, tokens []Token, plain []byte) ([]Token, 
 // weigh sets the gain of merging the live chunk k with its successor.
 func (s *splitter) weigh(k int) {
 	a, b := &s.chunks[s.live[k]], &s.chunks[s.live[k+1]]
-	for i, f := range &a.st {
-		s.merged[i] = f + b.st[i]
-	}
-	a.gain = a.cost + b.cost - s.merged.cost()
+	a.gain = a.cost + b.cost - mergedCost(&a.st, &b.st)
 }
 
 // cost estimates the size in bits of a dynamic block with these symbols, but
 // for extra bits.
-func (s *stats) cost() int {
-	lit, litUsed := entropy(s[:maxLitLen])
-	dist, distUsed := entropy(s[maxLitLen:])
-	return lit + dist + 60 + 4*litUsed + 4*distUsed
-}
+func (s *stats) cost() int { return mergedCost(s, &noStats) }
 
-// entropy is the least that freqs[i] symbols i for every i take, in bits, and
-// how many of the frequencies are not 0.
-func entropy(freqs []uint32) (cost, used int) {
+var noStats stats
+
+// mergedCost is the cost of the sum of a and b.
+func mergedCost(a, b *stats) int {
+	// Each symbol takes log2(sum/f) bits f times at best, and its code's length
+	// in the header.
+	var c int64
 	var sum uint32
-	var c uint64
-	for _, f := range freqs {
-		if f != 0 {
-			used++
-			sum += f
-			c += uint64(f) * uint64(log2(f))
+	for i := range maxLitLen {
+		f := a[i] + b[i]
+		sum += f
+		if f < uint32(len(symbolCost)) {
+			c -= int64(symbolCost[f])
+		} else {
+			c -= int64(f)*int64(log2(f)) - symbolHeader
 		}
 	}
-	if sum == 0 {
-		return 0, 0
+	c += int64(sum) * int64(log2(sum|1))
+	sum = 0
+	for i := maxLitLen; i < numStats; i++ {
+		f := a[i] + b[i]
+		sum += f
+		if f < uint32(len(symbolCost)) {
+			c -= int64(symbolCost[f])
+		} else {
+			c -= int64(f)*int64(log2(f)) - symbolHeader
+		}
 	}
-	return int((uint64(sum)*uint64(log2(sum)) - c) >> logScale), used
+	c += int64(sum) * int64(log2(sum|1))
+	return int(c>>logScale) + blockHeader
 }
+
+const (
+	blockHeader  = 100           // bits that a dynamic header takes, but for
+	symbolHeader = 4 << logScale // what each symbol adds to it
+)
+
+// symbolCost[f] is f*log2(f)-symbolHeader, the share of a symbol of frequency f.
+var symbolCost = func() (t [1024]int32) {
+	for f := 1; f < len(t); f++ {
+		t[f] = int32(f)*int32(log2(uint32(f))) - symbolHeader
+	}
+	return t
+}()
 
 const (
 	logScale = 12 // fraction bits of log2

@@ -61,7 +61,6 @@ func pack(t testing.TB, config xz.WriterConfig, plain []byte) []byte {
 }
 
 func TestRead(t *testing.T) {
-	plain := sample(3 << 20)
 	for name, config := range map[string]xz.WriterConfig{
 		"defaults":       {},
 		"small window":   {DictCap: 4096},
@@ -73,6 +72,10 @@ func TestRead(t *testing.T) {
 		"other contexts": {Properties: &lzma.Properties{LC: 1, LP: 3, PB: 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			plain := sample(400_000)
+			if config.DictCap > 0 {
+				plain = sample(5 << 20) // the window must move more than once
+			}
 			packed := pack(t, config, plain)
 			got, err := io.ReadAll(NewReader(bytes.NewReader(packed)))
 			if err != nil || !bytes.Equal(got, plain) {
@@ -86,6 +89,7 @@ func TestRead(t *testing.T) {
 			}
 		})
 	}
+	plain := sample(100)
 	for _, n := range []int{0, 1, 2, 100} {
 		got, err := io.ReadAll(NewReader(bytes.NewReader(pack(t, xz.WriterConfig{}, plain[:n]))))
 		if err != nil || !bytes.Equal(got, plain[:n]) {

@@ -259,3 +259,76 @@ func TestCacheConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestConcat(t *testing.T) {
+	d := newDisk(10_000)
+	section := func(off, n int64) Device {
+		s, err := Section(d, off, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	c := Concat([]Device{section(5000, 700), section(0, 512), section(1000, 3000)})
+	want := append(append(bytes.Clone(d.b[5000:5700]), d.b[:512]...), d.b[1000:4000]...)
+	view := Fork(c)
+	if n := d.views.Load(); n != 3 {
+		t.Errorf("%d views", n)
+	}
+	for _, dev := range []Device{c, view} {
+		for _, n := range []int{1, 100, 699, 1300, len(want), len(want) + 1} {
+			for off := 0; off < len(want); off += 97 {
+				p := make([]byte, n)
+				got, err := dev.ReadAt(p, int64(off))
+				if part := want[off:min(off+n, len(want))]; !bytes.Equal(p[:got], part) || (got < n) != (err == io.EOF) || got == n && err != nil {
+					t.Fatalf("read %d at %d: %d, %v", n, off, got, err)
+				}
+			}
+		}
+	}
+	if _, err := c.ReadAt(make([]byte, 1), -1); err == nil {
+		t.Error("a negative offset was read")
+	}
+	for off := int64(0); off < c.Size(); {
+		e, err := c.(Mapper).NextExtent(off)
+		if err != nil || e.Off != off || e.Len <= 0 || e.Len > c.Size()-off {
+			t.Fatalf("extent %+v at %d, %v", e, off, err)
+		}
+		off += e.Len
+	}
+	whole, cut := 0, 0
+	for off := int64(0); off < c.Size(); {
+		cl, err := c.(Clusters).Cluster(off)
+		if err != nil || cl.Off > off || cl.Off+cl.Len <= off {
+			t.Fatalf("cluster %+v at %d, %v", cl, off, err)
+		}
+		if cl.Len == 512 {
+			whole++
+		} else {
+			cut++
+		}
+		b, err := c.(Clusters).ReadStored(cl, nil)
+		if err != nil || !bytes.Equal(b, want[cl.Off:][:cl.Len]) {
+			t.Fatalf("cluster %+v: other bytes, %v", cl, err)
+		}
+		off = cl.Off + cl.Len
+	}
+	if whole != 7 || cut != 4 {
+		t.Errorf("%d whole clusters, %d cut ones", whole, cut)
+	}
+	if err := Release(c, view); err != nil || d.views.Load() != 0 {
+		t.Errorf("%v, %d views left", err, d.views.Load())
+	}
+	if one := section(0, 10); Concat([]Device{one}) != one {
+		t.Error("one part is wrapped")
+	}
+	if _, ok := Concat([]Device{plain{d}, d}).(Clusters); ok {
+		t.Error("a plain part has no clusters")
+	}
+	bad := d
+	bad.bad = 3
+	broken := Concat([]Device{section(0, 512), bad})
+	if n, err := broken.ReadAt(make([]byte, 1000), 0); n != 515 || !errors.Is(err, errBad) {
+		t.Errorf("%d, %v", n, err)
+	}
+}

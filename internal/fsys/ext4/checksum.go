@@ -10,18 +10,23 @@ func crc32c(crc uint32, p []byte) uint32 {
 	return ^crc32.Update(^crc, castagnoli, p)
 }
 
-// crc32cWord continues crc with a little-endian number.
+// crc32cWord continues crc with a little-endian number. Byte by byte it needs
+// no buffer, which would be allocated for each of a million inodes.
 func crc32cWord(crc, v uint32) uint32 {
-	var b [4]byte
-	le.PutUint32(b[:], v)
-	return crc32c(crc, b[:])
+	for range 4 {
+		crc = castagnoli[byte(crc)^byte(v)] ^ crc>>8
+		v >>= 8
+	}
+	return crc
 }
 
-// crc32cZeros continues crc with n zero bytes, n <= 4, which stand for the
-// checksum field itself.
+// crc32cZeros continues crc with n zero bytes, which stand for the checksum
+// field itself.
 func crc32cZeros(crc uint32, n int) uint32 {
-	var zero [4]byte
-	return crc32c(crc, zero[:n])
+	for range n {
+		crc = castagnoli[byte(crc)] ^ crc>>8
+	}
+	return crc
 }
 
 // crc16 continues the CRC-16 (polynomial 0x8005, reflected) of the group

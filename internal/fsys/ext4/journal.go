@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"sort"
 	"strings"
@@ -86,6 +87,10 @@ func (fs *FS) replay(dev blockdev.Device) (bool, error) {
 	log, err := j.scan()
 	if err != nil {
 		return false, err
+	}
+	if log.later {
+		fs.warnings = append(fs.warnings, fmt.Sprintf(
+			"the journal is damaged at transaction %d; it and what follows are left out, as the kernel leaves them out", log.end))
 	}
 	if err := j.checkFastCommits(log.end); err != nil {
 		return false, err

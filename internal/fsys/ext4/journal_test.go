@@ -367,6 +367,27 @@ func TestReplayDamaged(t *testing.T) {
 	}
 }
 
+// A rest of the log that only damage can leave is told from one that a power
+// failure leaves.
+func TestReplayTellsDamage(t *testing.T) {
+	w := newLog(0, jbdIncompatCsumV3)
+	for i := range 4 {
+		w.data([2]int{5, i}, [2]int{6, i})
+		w.commit()
+	}
+	if log, err := w.scan(); err != nil || log.later || log.end != 11 {
+		t.Errorf("sound log: %+v, %v", log, err)
+	}
+	w.volume[(logPlace+5)*logBlock+5] ^= 1 // the type of the second descriptor
+	if log, err := w.scan(); err != nil || !log.later || log.end != 8 {
+		t.Errorf("damaged log: %+v, %v", log, err)
+	}
+	clear(w.volume[(logPlace+8)*logBlock:]) // nothing follows any more
+	if log, err := w.scan(); err != nil || log.later || log.end != 8 {
+		t.Errorf("cut off log: %+v, %v", log, err)
+	}
+}
+
 func TestJournalSuperblock(t *testing.T) {
 	good := func() []byte {
 		b := make([]byte, jbdSuperBytes)

@@ -9,6 +9,7 @@ import (
 type jbdLog struct {
 	descriptors, revokes []jbdRecord
 	end                  uint32 // number of the first transaction that is not complete
+	later                bool   // an intact transaction stands behind it
 }
 
 // jbdRecord is a control block of the log.
@@ -35,9 +36,33 @@ func (j *journal) scan() (*jbdLog, error) {
 	if !s.ended {
 		s.log.end = s.tid
 	}
+	if err := s.lookBehind(); err != nil {
+		return nil, err
+	}
 	s.log.descriptors = complete(s.log.descriptors, s.log.end)
 	s.log.revokes = complete(s.log.revokes, s.log.end)
 	return &s.log, nil
+}
+
+// lookBehind tells a log that was damaged from one that just ends, as far as
+// checksums allow: a power failure leaves no intact transaction behind the one
+// that it cut off. The kernel drops both kinds of rest without a word.
+func (s *jbdScan) lookBehind() error {
+	const most = 1024 // blocks to look at
+	if !s.summed() || s.unverified {
+		return nil
+	}
+	for i := range min(most, s.last-s.first) {
+		if _, err := s.read(s.buf, s.after(s.next, i)); err != nil {
+			return err
+		}
+		tid := be.Uint32(s.buf[8:])
+		if be.Uint32(s.buf) == jbdMagic && be.Uint32(s.buf[4:]) == jbdCommit && before(s.log.end, tid) && s.commitSound() {
+			s.log.later = true
+			return nil
+		}
+	}
+	return nil
 }
 
 // complete drops the records of transactions that are not to be replayed.

@@ -3,6 +3,8 @@
 package ext4
 
 import (
+	"bytes"
+	"compress/gzip"
 	"flag"
 	"os"
 	"path/filepath"
@@ -66,26 +68,79 @@ func TestUpdateGolden(t *testing.T) {
 	}
 }
 
+// TestUpdateGolden64K writes the image of a block size that no kernel here
+// mounts: it must hold the tree that it was made from.
+func TestUpdateGolden64K(t *testing.T) {
+	if !*update {
+		t.Skip("no -update")
+	}
+	dir, _ := mount(t, makeImage(t, 16<<20, "-t", "ext4", "-b", "4096", "-O", "^has_journal"), "rw")
+	f := &filler{t: t, dir: dir, dirEntries: []int{0, 3, 160}, fragments: 20}
+	f.files()
+	f.directories()
+	f.links()
+	f.special()
+	f.must(os.Remove(dir + "/links/hard-symlink"))
+	f.must(os.RemoveAll(dir + "/lost+found"))
+	want, err := fsystest.Kernel(dir)
+	f.must(err)
+	image := makeImage(t, 32<<20, "-t", "ext4", "-b", "65536", "-N", "512", "-O", "^has_journal", "-d", dir)
+	dev := openImage(t, image)
+	fs, err := Open(dev, Options{})
+	f.must(err)
+	lines, err := fsystest.Manifest(dev, fs)
+	f.must(err)
+	fsystest.Compare(t, lossy(lines), lossy(want))
+	storeImage(t, "block64k", image)
+	storeManifest(t, "block64k", lines)
+}
+
 // writeGolden commits an image with the kernel's view of a copy.
 func writeGolden(t *testing.T, name, image, options string) {
 	t.Helper()
-	b, err := os.ReadFile(image)
-	if err != nil {
-		t.Fatal(err)
-	}
 	copied := filepath.Join(t.TempDir(), "copy")
-	if err := os.WriteFile(copied, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	run(t, "cp", image, copied)
 	dir, unmount := mount(t, copied, options)
 	lines, err := fsystest.Kernel(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	unmount()
-	for file, data := range map[string][]byte{name + ".img.gz": compress(t, b), name + ".txt": []byte(strings.Join(lines, "\n") + "\n")} {
-		if err := os.WriteFile(filepath.Join("testdata", file), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	storeImage(t, name, image)
+	storeManifest(t, name, lines)
+}
+
+func storeImage(t *testing.T, name, image string) {
+	t.Helper()
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join("testdata", name+".img.gz"), compress(t, b), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func storeManifest(t *testing.T, name string, lines []string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join("testdata", name+".txt"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compress is how golden images are stored.
+func compress(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := z.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }

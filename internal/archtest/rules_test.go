@@ -7,19 +7,21 @@ var layers = map[string]rule{
 	"internal/ondisk":   {},
 	"internal/blockdev": {imports: "internal/ondisk"},
 	"internal/deflate":  {imports: "internal/ondisk"},
+	"internal/xz":       {imports: "internal/ondisk"},
 	"internal/hostfile": {imports: "internal/ondisk internal/blockdev", modules: "golang.org/x/sys"},
 
 	// Container file → Device.
 	"internal/image":       {imports: "internal/ondisk internal/blockdev"},
 	"internal/image/qcow2": {imports: "internal/ondisk internal/blockdev internal/deflate internal/image", modules: "github.com/klauspost/compress"},
 	"internal/image/sniff": {imports: "internal/ondisk internal/blockdev internal/image"},
-	"internal/image/wrap":  {imports: "internal/ondisk internal/blockdev internal/image internal/image/sniff", modules: "github.com/klauspost/compress github.com/ulikunitz/xz"},
+	"internal/image/wrap":  {imports: "internal/ondisk internal/blockdev internal/xz internal/image internal/image/sniff", modules: "github.com/klauspost/compress"},
 	"internal/image/all":   {imports: "internal/ondisk internal/blockdev internal/hostfile internal/image/..."},
 
 	// Device → Volumes.
 	"internal/volume":     {imports: "internal/ondisk internal/blockdev"},
 	"internal/volume/gpt": {imports: "internal/ondisk internal/blockdev internal/volume", modules: "github.com/diskfs/go-diskfs"},
 	"internal/volume/mbr": {imports: "internal/ondisk internal/blockdev internal/volume", modules: "github.com/diskfs/go-diskfs"},
+	"internal/volume/lvm": {imports: "internal/ondisk internal/blockdev internal/volume"},
 	"internal/volume/all": {imports: "internal/ondisk internal/blockdev internal/volume/..."},
 
 	// Volume → FS.

@@ -79,7 +79,8 @@ func checkName(name string) error {
 	case strings.ContainsRune(name, '\\'):
 		return refuse("holds a backslash")
 	case strings.HasPrefix(name, "/"):
-		return refuse("is absolute, want a file beside the image")
+		return ondisk.WithHint(refuse("is absolute, want a file beside the image"),
+			"put both in one folder and name it so: qemu-img rebase -u -f qcow2 -F FORMAT -b NAME IMAGE")
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == ".." {

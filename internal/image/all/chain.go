@@ -73,7 +73,7 @@ func (o *opener) qcow2(file *hostfile.File) (*qcow2.Image, error) {
 func (o *opener) beside(name string) (*hostfile.File, error) {
 	if !o.allow {
 		return nil, ondisk.WithHint(ondisk.Unsupportedf("%q is not opened unless that is allowed", name),
-			"if you trust the image, give --allow-backing-file; or make it whole: qemu-img convert -O qcow2 IN OUT.qcow2")
+			"if you trust the image: --allow-backing-file, or make it whole with qemu-img convert -O qcow2 IN OUT.qcow2")
 	}
 	if len(o.chain) == maxChain {
 		return nil, ondisk.Unsupportedf("%q: a chain of more than %d files", name, maxChain)

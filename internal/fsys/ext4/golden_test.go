@@ -1,10 +1,7 @@
 package ext4
 
 import (
-	"compress/gzip"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,32 +17,19 @@ import (
 // which are the kernel's view, are made by TestUpdateGolden.
 func golden(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name+".img.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return fsystest.Unzstd(t, filepath.Join("testdata", name+".img.zst"))
 }
 
 // goldenNames are the images that can be read to the end.
 func goldenNames(t testing.TB) []string {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
+	files, err := filepath.Glob("testdata/*.txt.zst")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no golden manifests", err)
 	}
 	var names []string
 	for _, f := range files {
-		names = append(names, strings.TrimSuffix(filepath.Base(f), ".txt"))
+		names = append(names, strings.TrimSuffix(filepath.Base(f), ".txt.zst"))
 	}
 	return names
 }
@@ -59,11 +43,16 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+			fsystest.Run(t, dev, fs, string(fsystest.Unzstd(t, filepath.Join("testdata", name+".txt.zst"))))
+		})
+	}
+	for _, im := range fsystest.Images(t, "ext") {
+		t.Run(im.Name, func(t *testing.T) {
+			fs, err := Open(im.Dev, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			fsystest.Run(t, dev, fs, string(want))
+			fsystest.Run(t, im.Dev, fs, im.Manifest)
 		})
 	}
 }

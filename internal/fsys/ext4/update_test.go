@@ -3,13 +3,13 @@
 package ext4
 
 import (
-	"bytes"
-	"compress/gzip"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/wslimg/wslimg/internal/fsys/fsystest"
 )
@@ -116,31 +116,22 @@ func storeImage(t *testing.T, name, image string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join("testdata", name+".img.gz"), compress(t, b), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	store(t, name+".img", b)
 }
 
 func storeManifest(t *testing.T, name string, lines []string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join("testdata", name+".txt"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	store(t, name+".txt", []byte(strings.Join(lines, "\n")+"\n"))
 }
 
-// compress is how golden images are stored.
-func compress(t testing.TB, b []byte) []byte {
+// store commits b, compressed.
+func store(t testing.TB, name string, b []byte) {
 	t.Helper()
-	var buf bytes.Buffer
-	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := z.Write(b); err != nil {
+	if err := os.WriteFile(filepath.Join("testdata", name+".zst"), enc.EncodeAll(b, nil), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
 }

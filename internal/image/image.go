@@ -29,7 +29,7 @@ type Details struct {
 	Version       int    // of the format
 	VirtualSize   int64  // bytes
 	ClusterSize   int64  // bytes
-	Compression   string // of its compressed clusters, if it has any: "zlib" or "zstd"
+	Compression   string // of compressed clusters, should it have some: "zlib" or "zstd"
 	ExtendedL2    bool   // has subclusters
 	LazyRefcounts bool
 	Dirty         bool // was not closed properly

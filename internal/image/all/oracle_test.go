@@ -420,3 +420,48 @@ func TestFeatures(t *testing.T) {
 		})
 	}
 }
+
+// TestTools unpacks what the tools pack that disk images are published with.
+func TestTools(t *testing.T) {
+	disk := rawDisk()
+	for i := range 40 { // more holes than fit a header of the old sparse format
+		copy(disk[2<<20+i*16384:], "data")
+	}
+	for _, pack := range []string{
+		"gzip -9 -c disk.raw > packed", "pigz -c disk.raw > packed", "xz -T2 --block-size=1MiB -c disk.raw > packed",
+		"bzip2 -c disk.raw > packed", "bzip2 -c disk.raw > packed; head -c 0 disk.raw | bzip2 -c >> packed",
+		"zstd -q -19 --long=27 -c disk.raw > packed", "zstd -q -1 --no-check -c disk.raw > packed",
+		"tar -cf packed disk.raw", "tar --format=oldgnu -Sczf packed disk.raw", "tar --format=gnu -ScJf packed disk.raw",
+		"tar --format=posix -Scf packed disk.raw", "tar --format=posix --sparse-version=0.0 -Scf packed disk.raw",
+		"tar --format=posix --sparse-version=0.1 -Scf packed ./disk.raw", "tar --format=v7 -cf packed disk.raw",
+		"bsdtar --format=pax -cf packed disk.raw", "bsdtar --format=ustar -czf packed disk.raw",
+		"xz -c < disk.raw | cat > a.xz; gzip -c a.xz > packed",
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "disk.raw"), nil)
+		tool(t, dir, "truncate -s "+fmt.Sprint(len(disk))+" disk.raw")
+		f, err := os.OpenFile(filepath.Join(dir, "disk.raw"), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for off := 0; off < len(disk); off += 4096 { // with holes
+			if part := disk[off:min(len(disk), off+4096)]; !bytes.Equal(part, make([]byte, len(part))) {
+				if _, err := f.WriteAt(part, int64(off)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tool(t, dir, pack)
+		img := openImage(t, filepath.Join(dir, "packed"), Options{})
+		if len(img.Wrapping) == 0 {
+			t.Errorf("%s: not noticed", pack)
+		}
+		sameBytes(t, img.Device, disk)
+		if t.Failed() {
+			t.Fatal(pack)
+		}
+	}
+}

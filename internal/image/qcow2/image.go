@@ -51,13 +51,8 @@ func Open(file blockdev.Device, opts Options) (*Image, error) {
 		return nil, err
 	}
 	m := &Image{header: *h, headerEnd: h.clusterSize(), file: file, data: file}
-	table, err := ondisk.ReadAt(file, m.l1Offset, int64(m.l1Size)*8, maxL1Bytes, "L1 table")
-	if err != nil {
+	if err := m.readL1(); err != nil {
 		return nil, err
-	}
-	m.l1 = make([]uint64, m.l1Size)
-	for i := range m.l1 {
-		m.l1[i] = binary.BigEndian.Uint64(table[8*i:])
 	}
 	m.l2Cache = blockdev.NewLRU[int64, []byte](l2CacheBytes)
 	m.decoded = blockdev.NewLRU[int64, []byte](max(decodedCacheBytes, 2*m.clusterSize()))
@@ -65,6 +60,24 @@ func Open(file blockdev.Device, opts Options) (*Image, error) {
 		return &view{Image: m, file: m.file, data: m.data, backing: m.backing, shared: true}
 	}
 	return m, m.openOthers(opts)
+}
+
+// readL1 reads the L1 table, of which checkTables has seen that it fits the
+// file and the limit.
+func (m *Image) readL1() error {
+	m.l1 = make([]uint64, m.l1Size)
+	buf := make([]byte, 64<<10)
+	for i := 0; i < len(m.l1); {
+		part := buf[:min(len(buf), 8*(len(m.l1)-i))]
+		if err := ondisk.ReadFull(m.file, part, m.l1Offset+8*int64(i), "L1 table"); err != nil {
+			return err
+		}
+		for ; len(part) > 0; part = part[8:] {
+			m.l1[i] = binary.BigEndian.Uint64(part)
+			i++
+		}
+	}
+	return nil
 }
 
 func (m *Image) openOthers(opts Options) (err error) {

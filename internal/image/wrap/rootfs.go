@@ -7,33 +7,22 @@ import (
 	"io"
 
 	"github.com/wslimg/wslimg/internal/image/sniff"
+	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
 // IsRootfs tells whether r is the archive of a root filesystem, in whatever
 // compression, and not a disk image, wrapped or not. It reads no further than
 // it must. What is damaged before that is no such archive.
 func IsRootfs(r io.Reader) (bool, error) {
-	for range maxLayers {
-		in := bufio.NewReaderSize(r, peekLen)
-		head, err := in.Peek(PeekLen)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-		switch kind := Detect(head); kind {
-		case "":
-			return false, nil
-		case "tar":
-			return holdsRootfs(in)
-		default:
-			next, closer, err := decompress(kind, in)
-			if err != nil {
-				return false, nil //nolint:nilerr // opening it as an image tells what is wrong
-			}
-			defer closer()
-			r = next
-		}
+	in, err := peel(r)
+	defer in.close()
+	switch {
+	case errors.Is(err, ondisk.ErrCorrupt) || errors.Is(err, ondisk.ErrUnsupported):
+		return false, nil // opening it as an image tells what is wrong
+	case err != nil || !in.isTar:
+		return false, err
 	}
-	return false, nil
+	return holdsRootfs(in)
 }
 
 func holdsRootfs(r io.Reader) (bool, error) {

@@ -48,63 +48,69 @@ const PeekLen = 512
 // returns the wrapping, outermost first; none if there was none. An image of
 // more than limit bytes is an error.
 func Unwrap(w io.Writer, r io.Reader, limit int64) (layers []string, err error) {
-	out := &limited{w: w, left: limit, limit: limit}
-	for range maxLayers {
-		in := bufio.NewReaderSize(r, peekLen)
-		head, err := in.Peek(PeekLen)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return layers, layered(err, layers)
+	in, err := peel(r)
+	defer in.close()
+	if err == nil {
+		out := &limited{w: w, left: limit, limit: limit}
+		if in.isTar {
+			in.layers = append(in.layers, "tar")
+			err = untar(out, in)
+		} else {
+			_, err = io.CopyBuffer(out, struct{ io.Reader }{in}, make([]byte, 256<<10))
 		}
-		kind := Detect(head)
-		switch kind {
-		case "":
-			_, err := io.CopyBuffer(out, struct{ io.Reader }{in}, make([]byte, 256<<10))
-			return layers, layered(err, layers)
-		case "tar":
-			layers = append(layers, kind)
-			return layers, layered(untar(out, in), layers)
-		}
-		layers = append(layers, kind)
-		next, closer, err := decompress(kind, in)
-		if err != nil {
-			return layers, layered(err, layers)
-		}
-		defer closer()
-		r = corrupting{next}
 	}
-	return layers, ondisk.Unsupportedf("wrapped more than %d times", maxLayers)
+	return in.layers, layered(err, in.layers)
 }
 
 // Plain takes compressions off r and tells whether a tar stream is below. The
 // caller calls closer when it has read enough.
 func Plain(r io.Reader) (plain io.Reader, isTar bool, closer func(), err error) {
-	var closers []func()
-	closer = func() {
-		for _, c := range closers {
-			c()
-		}
+	in, err := peel(r)
+	if err != nil {
+		in.close()
+		return nil, false, nil, err
 	}
+	return in, in.isTar, in.close, nil
+}
+
+// peeled is what is below all compressions.
+type peeled struct {
+	*bufio.Reader
+	isTar   bool
+	layers  []string // compressions, outermost first
+	closers []func()
+}
+
+func (p *peeled) close() {
+	for _, c := range p.closers {
+		c()
+	}
+}
+
+// peel takes compressions off r. With an error too it returns what it has come
+// to, which is to be closed.
+func peel(r io.Reader) (*peeled, error) {
+	p := &peeled{}
 	for range maxLayers {
-		in := bufio.NewReaderSize(r, peekLen)
-		head, err := in.Peek(PeekLen)
+		p.Reader = bufio.NewReaderSize(r, peekLen)
+		head, err := p.Peek(PeekLen)
 		if err != nil && !errors.Is(err, io.EOF) {
-			closer()
-			return nil, false, nil, err
+			return p, err
 		}
 		kind := Detect(head)
 		if kind == "" || kind == "tar" {
-			return in, kind == "tar", closer, nil
+			p.isTar = kind == "tar"
+			return p, nil
 		}
-		next, c, err := decompress(kind, in)
+		p.layers = append(p.layers, kind)
+		next, closer, err := decompress(kind, p.Reader)
 		if err != nil {
-			closer()
-			return nil, false, nil, corrupt(err)
+			return p, corrupt(err)
 		}
-		closers = append(closers, c)
+		p.closers = append(p.closers, closer)
 		r = corrupting{next}
 	}
-	closer()
-	return nil, false, nil, ondisk.Unsupportedf("wrapped more than %d times", maxLayers)
+	return p, ondisk.Unsupportedf("wrapped more than %d times", maxLayers)
 }
 
 func layered(err error, layers []string) error {
@@ -153,18 +159,21 @@ type corrupting struct{ r io.Reader }
 
 func (c corrupting) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	var source *SourceError
-	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &source) {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = corrupt(err)
 	}
 	return n, err
 }
 
+// corrupt makes err ErrCorrupt, unless it is of a class already or the
+// source's.
 func corrupt(err error) error {
-	if class := (*ondisk.FormatError)(nil); errors.As(err, &class) {
+	var source *SourceError
+	var format *ondisk.FormatError
+	if errors.As(err, &source) || errors.As(err, &format) {
 		return err
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ondisk.Corruptf(ondisk.NoOffset, "the file is cut off")
 	}
 	return ondisk.Corruptf(ondisk.NoOffset, "%v", err)

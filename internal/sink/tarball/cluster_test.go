@@ -32,6 +32,8 @@ func newClusterDevice(t testing.TB, plain memDevice, size int64, s blockdev.Stor
 		c := plain[off : off+size]
 		var out []byte
 		switch s {
+		case blockdev.Raw:
+			out = c
 		case blockdev.Zstd:
 			out = enc.EncodeAll(c, nil)
 		case blockdev.Deflate:
@@ -168,6 +170,22 @@ func TestCuts(t *testing.T) {
 			}
 			if sum != k.size || sum > maxTask || sum == 0 {
 				t.Errorf("%d-byte clusters: task %d has %d bytes and says %d, at most %d", size, i, sum, k.size, maxTask)
+			}
+		}
+	}
+}
+
+// The bytes of a plain tar and of Small tell nothing of the container.
+func TestBytesDoNotDependOnTheContainer(t *testing.T) {
+	plain := textDevice(4 << 20)
+	for _, o := range []Options{{Format: Tar}, {Format: Gzip, Compression: Small}, {Format: Zstd, Compression: Small}} {
+		want, _ := write(t, clusterTree(t, plain, 65536), o)
+		for _, size := range []int64{4096, 65536, 2 << 20} {
+			for _, s := range []blockdev.Storage{blockdev.Raw, blockdev.Deflate, blockdev.Zstd} {
+				dev := newClusterDevice(t, plain, size, s)
+				if got, _ := write(t, clusterTree(t, dev, 65536), o); !bytes.Equal(got, want) {
+					t.Errorf("%+v: %d-byte clusters of storage %d give other bytes", o, size, s)
+				}
 			}
 		}
 	}

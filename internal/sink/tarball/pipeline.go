@@ -18,8 +18,11 @@ type pipeline struct {
 	// plan fills the tasks that next hands out, in stream order.
 	plan  func(next func() (*task, error)) error
 	codec codec
-	w     io.Writer
-	done  sink.Progress // may be nil
+	// shared makes the workers read the devices themselves, which may remember
+	// for all what they decode, and not each a view of its own.
+	shared bool
+	w      io.Writer
+	done   sink.Progress // may be nil
 }
 
 // run plans, encodes and writes. It returns the first error in stream order,
@@ -45,7 +48,7 @@ func run(ctx context.Context, p pipeline) error {
 		}
 	})
 	for range p.jobs {
-		wg.Go(func() { serve(ctx, p.codec.encoder, work) })
+		wg.Go(func() { serve(ctx, p, work) })
 	}
 	return drain(ctx, p, order, free)
 }
@@ -84,8 +87,8 @@ func feed(ctx context.Context, plan func(func() (*task, error)) error, free <-ch
 }
 
 // serve encodes tasks until there are no more.
-func serve(ctx context.Context, newEncoder func() encoder, work <-chan *task) {
-	r := reader{}
+func serve(ctx context.Context, p pipeline, work <-chan *task) {
+	r := reader{shared: p.shared}
 	defer r.close()
 	var enc encoder
 	for t := range work {
@@ -95,7 +98,7 @@ func serve(ctx context.Context, newEncoder func() encoder, work <-chan *task) {
 			t.err = context.Cause(ctx)
 		default:
 			if enc == nil {
-				enc = newEncoder()
+				enc = p.codec.encoder()
 			}
 			t.err = enc.encode(t, &r)
 		}

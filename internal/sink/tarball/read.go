@@ -10,7 +10,8 @@ import (
 
 // reader is a worker's own way to the bytes.
 type reader struct {
-	views map[blockdev.Forker]blockdev.Device // of each device seen
+	shared bool                                // read the devices themselves, not views of them
+	views  map[blockdev.Forker]blockdev.Device // of each device seen
 }
 
 func (r *reader) close() {
@@ -22,7 +23,7 @@ func (r *reader) close() {
 // view returns the worker's own view of dev.
 func (r *reader) view(dev blockdev.Device) blockdev.Device {
 	f, ok := dev.(blockdev.Forker)
-	if !ok {
+	if !ok || r.shared {
 		return dev
 	}
 	v := r.views[f]

@@ -76,8 +76,9 @@ func New(w io.Writer, o Options) (sink.Sink, error) {
 	return &archive{w: w, o: o, codec: c}, nil
 }
 
-// maxWorkers bounds memory: a worker holds up to about 6 MiB.
-const maxWorkers = 16
+// maxWorkers bounds memory: a worker and its task take up to about 8 MiB. Ten
+// encode faster than one can write and digest.
+const maxWorkers = 10
 
 type archive struct {
 	w     io.Writer
@@ -96,8 +97,10 @@ func (a *archive) Write(ctx context.Context, t *tree.Tree, p sink.Progress) (sin
 		jobs:  a.o.Jobs,
 		plan:  func(next func() (*task, error)) error { return pl.run(t.Items(a.o.Order), next) },
 		codec: a.codec,
-		w:     a.w,
-		done:  p,
+		// In path order a cluster is needed again after many others.
+		shared: a.o.Order == tree.Path,
+		w:      a.w,
+		done:   p,
 	})
 	return pl.stats.result(), err
 }

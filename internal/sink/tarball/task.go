@@ -39,7 +39,14 @@ type task struct {
 	done chan struct{} // one token when out or err is set
 }
 
+// maxKept is how large a task's scratch for headers may stay: only tasks of
+// directories and links have more, and they are few.
+const maxKept = 128 << 10
+
 func (t *task) reset() {
+	if cap(t.lit) > maxKept {
+		t.lit = nil
+	}
 	clear(t.pieces) // let go of contents
 	t.pieces, t.lit, t.size, t.out, t.crc, t.err = t.pieces[:0], t.lit[:0], 0, t.out[:0], 0, nil
 }

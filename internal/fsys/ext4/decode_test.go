@@ -96,6 +96,24 @@ func TestSuperblockRefused(t *testing.T) {
 	}
 }
 
+func TestRootRefused(t *testing.T) {
+	image := golden(t, "ext2") // no checksums
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, err := fs.inodeOff(rootIno)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(fsystest.NewPatched(image).Set(off+1, 0x81), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "the root has mode 0100755") {
+		t.Errorf("root is a file: %v", err)
+	}
+	if _, err := Open(fsystest.NewPatched(image).Set(off+0x1a, 0, 0), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "inode 2: is deleted") {
+		t.Errorf("root is deleted: %v", err)
+	}
+}
+
 func TestInfo(t *testing.T) {
 	image := patchSuper(golden(t, "ext4"), 0x78, []byte("root\x00fs")...)
 	image = patchSuper(image, 0x68, 0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
@@ -352,6 +370,7 @@ func TestExtents(t *testing.T) {
 		{"behind the end", extentNode(0, 2, 4, 0, 10, 50, 10, 5, 90), "[{0 10240 51200}]"},
 		{"adjacent", extentNode(0, 2, 4, 0, 4, 50, 4, 6, 54), "[{0 10240 51200}]"},
 		{"magic", make([]byte, 60), "extent magic 0x0, want 0xf30a"},
+		{"more than there is", extentNode(0, 2, 4, 0, 900, 50, 900, 900, 50), "more blocks than the filesystem has"},
 		{"length 0", extentNode(0, 1, 4, 0, 0, 50), "extent of 0 blocks"},
 		{"overlap", extentNode(0, 2, 4, 0, 5, 50, 4, 5, 90), "extent of block 4 after block 4"},
 		{"order", extentNode(0, 2, 4, 5, 1, 50, 2, 1, 90), "extent of block 2 after block 5"},

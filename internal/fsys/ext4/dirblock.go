@@ -49,11 +49,12 @@ func (d *dirBlock) entries(yield func(fsys.Dirent) bool) (more bool, err error) 
 		at := d.off + int64(pos)
 		pos += length
 		ino := le.Uint32(e)
-		if ino == 0 && !(d.first && index < 2) {
+		isDot := d.first && index < 2
+		if ino == 0 && !isDot {
 			continue // unused, a checksum, or the fake entry over a hash index
 		}
 		name := string(e[direntHeader : direntHeader+int(e[6])])
-		if d.first && index < 2 {
+		if isDot {
 			if want := ".."[:index+1]; name != want {
 				return false, d.n.errorf(at, "directory entry %d is %q, want %q", index, name, want)
 			}

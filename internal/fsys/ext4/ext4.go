@@ -1,6 +1,10 @@
 // Package ext4 reads ext2, ext3 and ext4 filesystems as the Linux kernel would
 // show them, a journal that was left dirty replayed in memory.
 //
+// Of what the kernel does at a mount, only the replay shows: inodes that were
+// being deleted have no name any more, and those that were being truncated
+// have their new size already. So the lists of orphans are not read.
+//
 // The format is described in [the kernel's documentation]; where that is
 // silent, the kernel's behaviour counts. Every checksum that covers what is
 // read is verified, and no length, block number, depth or count is used before
@@ -61,8 +65,22 @@ func Open(dev blockdev.Device, opts Options) (*FS, error) {
 			return nil, fmt.Errorf("after journal replay: %w", err)
 		}
 	}
+	if err := fs.checkRoot(); err != nil {
+		return nil, err
+	}
 	fs.warn()
 	return fs, nil
+}
+
+// checkRoot finds out early whether there is a tree at all.
+func (fs *FS) checkRoot() error {
+	buf := fs.inodeBufs.Get().(*[]byte)
+	defer fs.inodeBufs.Put(buf)
+	n, err := fs.namedInode(rootIno, *buf)
+	if err == nil && !n.isType(fsys.ModeDir) {
+		err = n.errorf(0, "the root has mode %#o", n.mode)
+	}
+	return err
 }
 
 // load reads what must be known before any inode can be found.

@@ -9,10 +9,7 @@ import (
 // https://docs.kernel.org/filesystems/ext4/globals.html#super-block
 const (
 	compatHasJournal   = 0x4
-	compatDirIndex     = 0x20
 	compatSparseSuper2 = 0x200
-	compatFastCommit   = 0x400
-	compatOrphanFile   = 0x1000
 
 	incompatFiletype   = 0x2
 	incompatRecover    = 0x4
@@ -29,13 +26,12 @@ const (
 	incompatEncrypt    = 0x10000
 	incompatCasefold   = 0x20000
 
-	roCompatSparseSuper   = 0x1
-	roCompatLargeFile     = 0x2
-	roCompatHugeFile      = 0x8
-	roCompatGDTCsum       = 0x10
-	roCompatBigalloc      = 0x200
-	roCompatMetadataCsum  = 0x400
-	roCompatOrphanPresent = 0x10000
+	roCompatSparseSuper  = 0x1
+	roCompatLargeFile    = 0x2
+	roCompatHugeFile     = 0x8
+	roCompatGDTCsum      = 0x10
+	roCompatBigalloc     = 0x200
+	roCompatMetadataCsum = 0x400
 )
 
 // incompatRead are the incompatible features that this package reads.

@@ -136,7 +136,7 @@ func (fs *FS) decodeInode(ino uint32, b []byte, off int64) (inode, error) {
 		return n, n.errorf(0, "size %#x", size)
 	}
 	n.xattrBlock = uint64(le.Uint32(b[0x68:]))
-	if fs.sb.hasIncompat(incompat64Bit) && !fs.sb.hurd {
+	if fs.sb.hasIncompat(incompat64Bit) {
 		n.xattrBlock |= uint64(le.Uint16(b[0x76:])) << 32
 	}
 	if extra > 0 {

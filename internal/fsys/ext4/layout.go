@@ -14,7 +14,7 @@ const maxRuns = 4 << 20
 // runs maps an inode's bytes [0, size), inline data excepted, as the trees on
 // the volume say. Memory grows with the extents, whatever the size.
 func (fs *FS) runs(n *inode) ([]fsys.Run, error) {
-	b := runBuilder{n: n, bs: fs.sb.blockSize}
+	b := runBuilder{n: n, bs: fs.sb.blockSize, left: fs.sb.blocks}
 	walk := fs.blockMap
 	if n.has(flagExtents) {
 		walk = fs.extents
@@ -32,12 +32,17 @@ type runBuilder struct {
 	n    *inode
 	bs   int64
 	runs []fsys.Run
-	next int64 // file offset behind the last run
+	next int64  // file offset behind the last run
+	left uint64 // blocks of the filesystem that the file can still own
 }
 
 func (b *runBuilder) add(lblk, count, pblk uint64, unwritten bool) error {
 	// No overflow: lblk + count <= 2^32, bs <= 2^16, pblk is on the volume.
 	off, n := int64(lblk)*b.bs, int64(count)*b.bs
+	if count > b.left {
+		return b.n.errorf(0, "file owns more blocks than the filesystem has")
+	}
+	b.left -= count
 	if off >= b.n.size {
 		return nil // preallocated, or what verity keeps behind the end
 	}

@@ -55,8 +55,6 @@ type superblock struct {
 	hurd       bool
 
 	journalIno, journalDev uint32
-	lastOrphan             uint32
-	orphanFileIno          uint32
 }
 
 func (sb *superblock) hasCompat(f uint32) bool   { return sb.compat&f != 0 }
@@ -108,11 +106,9 @@ func decodeSuperblock(b []byte, devSize int64, opts Options) (*superblock, error
 		sb.roCompat = le.Uint32(b[0x64:])
 		sb.journalIno = le.Uint32(b[0xe0:])
 		sb.journalDev = le.Uint32(b[0xe4:])
-		sb.lastOrphan = le.Uint32(b[0xe8:])
 		sb.firstMetaBG = uint64(le.Uint32(b[0x104:]))
 		sb.errorCount = le.Uint32(b[0x194:])
 		sb.backupBGs = [2]uint32{le.Uint32(b[0x24c:]), le.Uint32(b[0x250:])}
-		sb.orphanFileIno = le.Uint32(b[0x280:])
 	}
 	if sb.hasIncompat(incompatJournalDev) {
 		return nil, ondisk.Unsupportedf("an external ext4 journal (journal_dev), which holds no files")

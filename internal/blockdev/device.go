@@ -67,7 +67,7 @@ const (
 
 // Cluster is one unit of storage of a compressing container.
 type Cluster struct {
-	Off, Len int64 // place and plain size on the Device; Off may lie before 0 for a section that starts inside a cluster
+	Off, Len int64 // place and plain size on the Device; where that begins or ends inside a cluster, Off lies before 0 and Off+Len beyond Size
 	Storage  Storage
 	Ref      uint64 // private to the container: where the stored bytes are
 	RefLen   int64  // upper bound of their count; the stream may end earlier

@@ -108,7 +108,7 @@ func (d memDisk) patch(sector, lba int64, change func(header []byte)) {
 func (d memDisk) sum(h []byte) {
 	le := binary.LittleEndian
 	le.PutUint32(h[16:], 0)
-	le.PutUint32(h[16:], crc32.ChecksumIEEE(h[:min(int(le.Uint32(h[12:])), len(h))]))
+	le.PutUint32(h[16:], crc32.ChecksumIEEE(h[:min(int64(le.Uint32(h[12:])), int64(len(h)))]))
 }
 
 // part is what a test expects of a volume, in bytes.

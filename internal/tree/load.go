@@ -20,16 +20,19 @@ import (
 //
 // Names that share an inode share a Node. A directory with a second name and a
 // name that stands twice in its directory are ErrCorrupt: no tree has them.
+// Paths of more than maxPath bytes are ErrUnsupported.
 func Load(ctx context.Context, fs fsys.FS, data blockdev.Device, volume int) (*Tree, error) {
 	l := loader{fs: fs, data: data, volume: volume, seen: map[fsys.Ino]*Node{}}
-	root, err := l.inode("/", fs.Root())
+	top := name{ino: fs.Root()}
+	root, err := l.inode(&top)
 	if err != nil {
 		return nil, err
 	}
 	if !root.IsDir() {
 		return nil, ondisk.Corruptf(ondisk.NoOffset, "root inode %d: mode %#o is no directory", fs.Root(), root.Mode)
 	}
-	level := []name{{path: "/", node: root, ino: fs.Root()}}
+	top.node = root
+	level := []name{top}
 	for len(level) > 0 {
 		if level, err = l.level(ctx, level); err != nil {
 			return nil, err
@@ -47,24 +50,36 @@ type loader struct {
 	newest fsys.Time
 }
 
+// maxPath is the longest path in bytes that is loaded: four times what the
+// kernel takes in a call, far more than any system has, and a bound on what the
+// paths of all directories that are open at a time can take.
+const maxPath = 4 * 4096
+
 // name is an entry on its way into the tree.
 type name struct {
-	dir  *Node
+	up   *name  // the directory's own, nil for the root
 	base string // the entry's own name
-	path string
+	path int    // length of the path
 	ino  fsys.Ino
 	node *Node
 }
 
-func (e name) wrap(err error) error {
-	return fmt.Errorf("%s: inode %d: %w", fsys.Printable(e.path), e.ino, err)
+// wrap puts the path and inode before err. The path is made for this only:
+// those of all names at once may take far more memory than the tree.
+func (e *name) wrap(err error) error {
+	path := ""
+	for n := e; n.up != nil; n = n.up {
+		path = "/" + n.base + path
+	}
+	return fmt.Errorf("%s: inode %d: %w", fsys.Printable(cmp.Or(path, "/")), e.ino, err)
 }
 
 // level reads the given directories and returns the directories in them.
 func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
 	slices.SortFunc(dirs, func(a, b name) int { return cmp.Compare(a.ino, b.ino) })
 	var found []name
-	for _, d := range dirs {
+	for i := range dirs {
+		d := &dirs[i]
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -72,47 +87,50 @@ func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
 			if err != nil {
 				return nil, d.wrap(err)
 			}
-			found = append(found, name{dir: d.node, base: e.Name, path: join(d.path, e.Name), ino: e.Ino})
+			path := d.path + 1 + len(e.Name)
+			if path > maxPath {
+				return nil, d.wrap(ondisk.Unsupportedf("path of %d bytes, at most %d", path, maxPath))
+			}
+			found = append(found, name{up: d, base: e.Name, path: path, ino: e.Ino})
 			d.node.entries = append(d.node.entries, Entry{Name: e.Name})
 		}
 		if err := d.sortEntries(); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(found, func(a, b name) int {
-		return cmp.Or(cmp.Compare(a.ino, b.ino), cmp.Compare(a.path, b.path))
-	})
+	slices.SortStableFunc(found, func(a, b name) int { return cmp.Compare(a.ino, b.ino) })
 	return l.nodes(ctx, found)
 }
 
 // nodes gives each entry its node and returns those that are directories.
 func (l *loader) nodes(ctx context.Context, found []name) ([]name, error) {
 	var below []name
-	for i, e := range found {
+	for i := range found {
+		e := &found[i]
 		if i%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		e.node = l.seen[e.ino]
 		if e.node == nil {
-			n, err := l.inode(e.path, e.ino)
+			n, err := l.inode(e)
 			if err != nil {
 				return nil, err
 			}
 			e.node = n
 			if n.IsDir() {
-				below = append(below, e)
+				below = append(below, *e)
 			}
 		} else if e.node.IsDir() {
 			return nil, e.wrap(ondisk.Corruptf(ondisk.NoOffset, "directory has a second name"))
 		}
 		e.node.Links++
-		k, _ := e.dir.find(e.base)
-		e.dir.entries[k].Node = e.node
+		k, _ := e.up.node.find(e.base)
+		e.up.node.entries[k].Node = e.node
 	}
 	return below, nil
 }
 
-func (e name) sortEntries() error {
+func (e *name) sortEntries() error {
 	entries := e.node.entries
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	for i := 1; i < len(entries); i++ {
@@ -123,30 +141,30 @@ func (e name) sortEntries() error {
 	return nil
 }
 
-func (l *loader) inode(path string, ino fsys.Ino) (*Node, error) {
-	at := name{path: path, ino: ino}
-	in, err := l.fs.Inode(ino)
+func (l *loader) inode(e *name) (*Node, error) {
+	in, err := l.fs.Inode(e.ino)
 	if err != nil {
-		return nil, at.wrap(err)
+		return nil, e.wrap(err)
 	}
 	n := &Node{
 		Mode: in.Mode, UID: in.UID, GID: in.GID, Rdev: in.Rdev,
 		Mtime: in.Mtime, Target: in.Target, Xattrs: in.Xattrs,
 	}
 	if n.IsRegular() && in.Size > 0 {
-		runs, err := l.fs.Layout(ino)
+		runs, err := l.fs.Layout(e.ino)
 		if err != nil {
-			return nil, at.wrap(err)
+			return nil, e.wrap(err)
 		}
 		n.Content = &Content{Size: in.Size, Dev: l.data, Runs: runs, Volume: l.volume}
 		if slices.ContainsFunc(runs, func(r fsys.Run) bool { return r.Phys == fsys.Encoded }) {
-			n.Content.open = func() (io.ReaderAt, error) { return l.fs.Open(ino) }
+			fs, ino := l.fs, e.ino
+			n.Content.open = func() (io.ReaderAt, error) { return fs.Open(ino) }
 		}
 	}
 	if later(in.Mtime, l.newest) {
 		l.newest = in.Mtime
 	}
-	l.seen[ino] = n
+	l.seen[e.ino] = n
 	return n, nil
 }
 

@@ -4,6 +4,7 @@
 package tree
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/wslimg/wslimg/internal/fsys"
@@ -113,20 +114,28 @@ func (n *Node) Xattr(name string) ([]byte, bool) {
 // first, siblings in byte order, until it returns an error. What visit does to
 // the entries of the directory that it was given is respected.
 func (t *Tree) Walk(visit func(path string, n *Node) error) error {
+	if err := visit("/", t.Root); err != nil {
+		return err
+	}
 	type step struct {
 		path string
-		n    *Node
+		todo []Entry // of the directory, not yet visited
 	}
-	stack := []step{{"/", t.Root}}
+	stack := []step{{"/", slices.Clone(t.Root.entries)}}
 	for len(stack) > 0 {
-		s := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if err := visit(s.path, s.n); err != nil {
+		s := &stack[len(stack)-1]
+		if len(s.todo) == 0 {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		e := s.todo[0]
+		s.todo = s.todo[1:]
+		path := join(s.path, e.Name)
+		if err := visit(path, e.Node); err != nil {
 			return err
 		}
-		for i := len(s.n.entries) - 1; i >= 0; i-- {
-			e := s.n.entries[i]
-			stack = append(stack, step{join(s.path, e.Name), e.Node})
+		if len(e.Node.entries) > 0 {
+			stack = append(stack, step{path, slices.Clone(e.Node.entries)})
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ type attrList struct {
 }
 
 // maxAttrBytes bounds the values of one inode held in memory.
-const maxAttrBytes = 256 << 20
+const maxAttrBytes = 128 << 20
 
 // xattrs returns what listxattr(2) and getxattr(2) show of an inode to root.
 func (fs *FS) xattrs(d *dinode) ([]fsys.Xattr, error) {
@@ -73,29 +73,33 @@ func (l *attrList) add(flags byte, name, value []byte, off int64) error {
 	if l.size += int64(len(value)); len(l.list) >= maxAttrs || l.size > maxAttrBytes {
 		return ondisk.Unsupportedf("inode %d has more than %d attributes or %d bytes of them", l.d.ino, maxAttrs, maxAttrBytes)
 	}
-	prefix := "user."
-	switch flags & attrNamespace {
-	case 0:
-	case attrSecure:
-		prefix = "security."
-	case attrRoot:
-		prefix = "trusted."
-		// The kernel lists an ACL under both names.
-		if acl, ok := aclNames[string(name)]; ok {
-			v, err := decodeACL(value, off)
-			if err != nil {
-				return err
-			}
-			l.list = append(l.list, fsys.Xattr{Name: acl, Value: v})
-		}
-	default:
-		return ondisk.Corruptf(off, "attribute %q: flags %#x", name, flags)
+	full, acl := attrName(flags, name)
+	if full == "" || len(full) > fsys.MaxXattrName {
+		return ondisk.Corruptf(off, "attribute %q: flags %#x, name of %d bytes", name, flags, len(name))
 	}
-	if len(prefix)+len(name) > fsys.MaxXattrName {
-		return ondisk.Corruptf(off, "attribute %q: name of %d bytes", name, len(name))
+	if acl != "" {
+		v, err := decodeACL(value, off)
+		if err != nil {
+			return err
+		}
+		l.list = append(l.list, fsys.Xattr{Name: acl, Value: v})
 	}
 	v := make([]byte, len(value))
 	copy(v, value)
-	l.list = append(l.list, fsys.Xattr{Name: prefix + string(name), Value: v})
+	l.list = append(l.list, fsys.Xattr{Name: full, Value: v})
 	return nil
+}
+
+// attrName returns an attribute's name with its namespace, or "", and for an
+// ACL the name of the kernel's form of it: the kernel lists both.
+func attrName(flags byte, name []byte) (full, acl string) {
+	switch flags & attrNamespace {
+	case 0:
+		return "user." + string(name), ""
+	case attrSecure:
+		return "security." + string(name), ""
+	case attrRoot:
+		return "trusted." + string(name), aclNames[string(name)]
+	}
+	return "", ""
 }

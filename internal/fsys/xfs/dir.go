@@ -44,6 +44,7 @@ type dirWalk struct {
 	fs      *FS
 	dir     *dinode
 	yield   yieldEntry
+	dots    int  // of "." and "..", how many may still come
 	stopped bool // the caller has had enough
 }
 
@@ -80,6 +81,10 @@ func (w *dirWalk) blocks(list []extent) error {
 		off, err := w.fs.readMapped(&list, *buf, "directory block")
 		if err != nil {
 			return err
+		}
+		w.dots = 0
+		if first == 0 {
+			w.dots = 2
 		}
 		if err := w.dataBlock(*buf, off, first == 0); err != nil || w.stopped {
 			return err
@@ -127,17 +132,16 @@ func (w *dirWalk) entry(name []byte, ino uint64, ftype byte, off int64) error {
 	if err := w.fs.sb.checkInode(ino); err != nil {
 		return ondisk.Corruptf(off, "entry %q: inode number %d is outside the allocation groups", name, ino)
 	}
-	switch {
-	case string(name) == ".":
-		if ino != w.dir.ino {
-			return ondisk.Corruptf(off, "entry %q is inode %d, the directory is %d", name, ino, w.dir.ino)
+	if w.dots > 0 { // the first two entries of the first block
+		want := [...]string{"..", "."}[w.dots-1]
+		if string(name) != want || want == "." && ino != w.dir.ino {
+			return ondisk.Corruptf(off, "entry %q with inode %d, want %q of directory %d", name, ino, want, w.dir.ino)
 		}
-		return nil
-	case string(name) == "..":
+		w.dots--
 		return nil
 	}
 	s := string(name)
-	if s == "" || strings.IndexByte(s, '/') >= 0 || strings.IndexByte(s, 0) >= 0 {
+	if s == "" || s == "." || s == ".." || strings.IndexByte(s, '/') >= 0 || strings.IndexByte(s, 0) >= 0 {
 		return ondisk.Corruptf(off, "entry name %q", s)
 	}
 	var mode uint32

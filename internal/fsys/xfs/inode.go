@@ -176,6 +176,9 @@ func (d *dinode) decodeForks(sb *superblock, b []byte, nrext64 bool) error {
 	} else if d.attr.extents != 0 {
 		return ondisk.Corruptf(d.off+80, "inode: %d attribute extents, no attribute fork", d.attr.extents)
 	}
+	if blocks := be.Uint64(b[64:]); d.data.extents > blocks || d.attr.extents > blocks-d.data.extents {
+		return ondisk.Corruptf(d.off+64, "inode: %d and %d extents in %d blocks", d.data.extents, d.attr.extents, blocks)
+	}
 	if err := d.checkFormat(); err != nil {
 		return err
 	}
@@ -210,7 +213,11 @@ func (d *dinode) checkFormat() error {
 		return ondisk.Corruptf(d.off+56, "inode: %d bytes in a data fork of %d", d.size, len(d.data.b))
 	}
 	switch d.attr.format {
-	case formatLocal, formatExtents, formatBtree:
+	case formatExtents:
+	case formatLocal, formatBtree:
+		if d.attr.b == nil {
+			return ondisk.Corruptf(d.off+83, "inode: attribute fork format %d, no attribute fork", d.attr.format)
+		}
 	case formatDev: // zero: what a fresh inode without attributes has
 		if d.attr.b != nil {
 			return ondisk.Corruptf(d.off+83, "inode: attribute fork format 0")

@@ -1,6 +1,7 @@
 package xfs
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/wslimg/wslimg/internal/fsys"
@@ -194,30 +195,14 @@ func (in *intents) remap(list []extent, sb *superblock, d *dinode, f *fork) ([]e
 // setAttrs carries out what was promised for an inode's attributes.
 func (in *intents) setAttrs(l *attrList) error {
 	for _, a := range in.attrs[l.d.ino] {
-		before := l.list
-		l.list = nil
+		full, acl := attrName(a.flags, a.name)
+		l.list = slices.DeleteFunc(l.list, func(x fsys.Xattr) bool { return x.Name == full || x.Name == acl })
+		if a.remove {
+			continue
+		}
 		if err := l.add(a.flags, a.name, a.value, l.d.off); err != nil {
 			return err
 		}
-		set := l.list
-		l.list = before[:0:0]
-		for _, x := range before {
-			if !hasName(set, x.Name) {
-				l.list = append(l.list, x)
-			}
-		}
-		if !a.remove {
-			l.list = append(l.list, set...)
-		}
 	}
 	return nil
-}
-
-func hasName(list []fsys.Xattr, name string) bool {
-	for _, x := range list {
-		if x.Name == name {
-			return true
-		}
-	}
-	return false
 }

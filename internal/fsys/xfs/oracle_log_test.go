@@ -180,7 +180,7 @@ func TestLogRecovery(t *testing.T) {
 // extents and force the log, so that it ends between a promise and its
 // fulfilment.
 func TestPromises(t *testing.T) {
-	for i := range 12 {
+	for i := range 6 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			image := makeImage(t, 512<<20, "-d", "agcount=4", "-m", "rmapbt=1", "-l", "size=32m")
 			dir, umount := mount(t, image)
@@ -270,7 +270,7 @@ func TestCutLog(t *testing.T) {
 		t.Fatalf("the log went around: tail %#x, head %#x", s.tail, s.head)
 	}
 	t.Logf("%d records", len(records))
-	for i := len(records) - 1; i > 0; i -= max(1, len(records)/60) {
+	for i := len(records) - 1; i > 0; i -= max(1, len(records)/30) {
 		cut := image + ".cut"
 		run(t, "cp", image, cut)
 		f, err := os.OpenFile(cut, os.O_RDWR, 0)
@@ -383,7 +383,7 @@ func TestTornLog(t *testing.T) {
 			}
 			t.Logf("tail %#x, head %#x of %#x blocks, %d records", s.tail, s.head, j.blocks, len(records))
 			same, refused := 0, 0
-			for i := range 25 {
+			for i := range 20 {
 				ok := tear(t, image, j, s, records, rand.New(rand.NewSource(int64(i+c.seed))))
 				if ok {
 					same++

@@ -57,7 +57,7 @@ func printInspection(w io.Writer, r *convert.Inspection) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "image:   %s, %s, %s virtual", fsys.Printable(r.Image.Path), r.Image.Format, ui.Bytes(r.Image.VirtualSize))
 	if r.Image.Compression != "" {
-		fmt.Fprintf(&b, ", %s clusters", r.Image.Compression)
+		fmt.Fprintf(&b, ", compression type %s", r.Image.Compression)
 	}
 	fmt.Fprintf(&b, "\ntable:   %s\n", r.Image.Table)
 	tw := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)

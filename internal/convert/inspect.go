@@ -3,7 +3,6 @@ package convert
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
 	"github.com/wslimg/wslimg/internal/osinfo"
@@ -61,20 +60,14 @@ func (s *Source) Inspect(ctx context.Context) (*Inspection, error) {
 
 func (v *Volume) info() VolumeInfo {
 	i := VolumeInfo{
-		Volume: "disk", Start: v.Start, Size: v.Size(), Type: v.Type,
+		Volume: v.ID(), Start: v.Start, Size: v.Size(), Type: v.Type,
 		PartLabel: v.PartLabel, PartUUID: v.PartUUID, Filesystem: v.Kind, UUID: v.UUID,
-	}
-	switch {
-	case v.Name != "":
-		i.Volume = v.Name
-	case v.Number > 0:
-		i.Volume = strconv.Itoa(v.Number)
 	}
 	if v.FS != nil {
 		f := v.FS.Info()
 		i.Label, i.Features = f.Label, f.Features
 	}
-	if v.Err != nil && !errors.Is(v.Err, ondisk.ErrNotFormat) && !(v.Kind == "vfat" || v.Kind == "swap") {
+	if v.Err != nil && !errors.Is(v.Err, ondisk.ErrNotFormat) && !notRoots[v.Kind] {
 		i.Error = v.Err.Error()
 	}
 	return i

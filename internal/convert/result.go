@@ -47,7 +47,7 @@ type ImageInfo struct {
 // MountInfo describes a volume that took part.
 type MountInfo struct {
 	Path       string `json:"path"`
-	Number     int    `json:"volume"`
+	Volume     string `json:"volume"` // number, vg/lv, or "disk"
 	Filesystem string `json:"filesystem"`
 	Label      string `json:"label"`
 	UUID       string `json:"uuid"`
@@ -81,7 +81,7 @@ func (s *Source) info() ImageInfo {
 func (m Mounted) info() MountInfo {
 	i := m.Volume.FS.Info()
 	return MountInfo{
-		Path: m.Path, Number: m.Volume.Number, Filesystem: i.Type,
+		Path: m.Path, Volume: m.Volume.ID(), Filesystem: i.Type,
 		Label: i.Label, UUID: i.UUID, Replayed: i.Dirty,
 	}
 }

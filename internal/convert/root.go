@@ -32,6 +32,7 @@ func (s *Source) rootError(format string, args ...any) error {
 	if len(e.list) == 0 {
 		e.list = []string{"no volumes"}
 	}
+	e.list = append(e.list, s.Table.Warnings...) // they may tell why
 	return ondisk.WithHint(e, "choose one with --volume NUMBER|LABEL|UUID")
 }
 
@@ -73,13 +74,13 @@ func (s *Source) noRoot() error {
 	return s.rootError("no volume holds a Linux root (/etc, and /usr or /bin)")
 }
 
-func maybeRoot(v *Volume) bool {
-	switch v.Kind {
-	case "", "vfat", "exfat", "ntfs", "swap", "iso9660":
-		return false
-	}
-	return true
+// notRoots are what a volume can hold that is never a Linux root: an LVM2
+// member is no volume of its own, what is on it is listed beside it.
+var notRoots = map[string]bool{
+	"": true, "vfat": true, "exfat": true, "ntfs": true, "swap": true, "iso9660": true, "LVM2_member": true,
 }
+
+func maybeRoot(v *Volume) bool { return !notRoots[v.Kind] }
 
 // selected finds the volume that sel names.
 func (s *Source) selected(sel string) (*Volume, error) {
@@ -107,7 +108,7 @@ func (v *Volume) matches(sel string) bool {
 	if n, err := strconv.Atoi(sel); err == nil {
 		return v.Number == n && v.Name == ""
 	}
-	if v.Name == sel || strings.EqualFold(v.PartUUID, sel) || v.PartLabel == sel {
+	if v.ID() == sel || strings.EqualFold(v.PartUUID, sel) || v.PartLabel == sel {
 		return true
 	}
 	return strings.EqualFold(v.UUID, sel) || v.FS != nil && v.FS.Info().Label == sel

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/fsys"
@@ -108,14 +109,22 @@ func looksLikeRoot(fs fsys.FS) (bool, error) {
 	return names["etc"] && (names["usr"] || names["bin"]), nil
 }
 
-// String names the volume in messages: number, filesystem and label.
-func (v *Volume) String() string {
-	name := "whole disk"
+// ID is what --volume calls it: a number, vg/lv, or "disk" for the whole disk.
+func (v *Volume) ID() string {
 	switch {
 	case v.Name != "":
-		name = "volume " + v.Name
+		return v.Name
 	case v.Number > 0:
-		name = fmt.Sprintf("volume %d", v.Number)
+		return strconv.Itoa(v.Number)
+	}
+	return "disk"
+}
+
+// String names the volume in messages: number, filesystem and label.
+func (v *Volume) String() string {
+	name := "volume " + v.ID()
+	if v.ID() == "disk" {
+		name = "whole disk"
 	}
 	kind := v.Kind
 	if kind == "" {

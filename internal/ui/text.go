@@ -40,7 +40,7 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 	}
 	fmt.Fprintf(&b, "%s: %s (%s), %s", fsys.Printable(r.Image.Path), fsys.Printable(os), orDash(r.OS.Arch), r.Image.Format)
 	for _, m := range r.Mounts {
-		fmt.Fprintf(&b, "; %s from volume %d (%s)", fsys.Printable(m.Path), m.Number, m.Filesystem)
+		fmt.Fprintf(&b, "; %s from volume %s (%s)", fsys.Printable(m.Path), m.Volume, m.Filesystem)
 		if m.Replayed {
 			b.WriteString(", journal replayed")
 		}

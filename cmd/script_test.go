@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,21 +22,30 @@ func TestMain(m *testing.M) {
 
 // TestScript runs the command as users do: testdata/script holds a script a
 // behaviour, $IMAGES the small images.
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { testscript.Run(t, scriptParams(t)) }
+
+func scriptParams(t *testing.T) testscript.Params {
+	t.Helper()
 	images, err := filepath.Abs("../testdata/images")
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
+	return testscript.Params{
 		Dir: "../testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("IMAGES", images)
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "wine" {
+				return false, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "insidewsl": insideWSL, "waitfor": waitFor, "shellfor": shellFor,
 		},
-	})
+	}
 }
 
 // exits CODE COMMAND...: the command ends with just this exit code; its output

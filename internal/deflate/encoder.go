@@ -37,14 +37,16 @@ const (
 // An Encoder is scratch space of about a megabyte, to be reused, one a
 // goroutine.
 type Encoder struct {
-	level  Level
-	w      blockWriter
-	split  splitter
-	parts  []part
-	arena  []Token // of the reused parts
-	tokens []Token // not yet written
-	fast   fastMatcher
-	lazy   lazyMatcher
+	level   Level
+	w       blockWriter
+	split   splitter
+	parts   []part
+	arena   []Token // of the reused parts
+	tokens  []Token // not yet written
+	written int     // bytes of the piece that are in w, beyond those of tokens
+	dense   denseFinder
+	fast    fastMatcher
+	lazy    lazyMatcher
 }
 
 // Final is the end of a stream that consists of an Encoder's pieces.
@@ -158,27 +160,25 @@ func place(ranges []Range, off, n int) (at int, ok bool) {
 func (e *Encoder) Encode(dst, plain []byte) []byte {
 	slices.SortStableFunc(e.parts, func(a, b part) int { return cmp.Compare(a.at, b.at) })
 	e.w.out, e.w.bits, e.w.n = dst, 0, 0
-	e.tokens = e.tokens[:0]
 	e.begin()
-	at, written := 0, 0
+	at := 0
 	for i := range e.parts {
 		p := &e.parts[i]
 		if p.at < at || p.n > len(plain)-p.at {
 			continue
 		}
-		e.search(plain, at, p.at)
+		e.gap(plain, at, p.at)
 		at = p.at + p.n
 		if p.stored == nil {
 			e.reuse(e.arena[p.from:p.to], plain, p.at)
 			continue
 		}
-		e.split.blocks(&e.w, e.tokens, plain[written:p.at])
-		e.tokens = e.tokens[:0]
+		e.flush(plain, p.at)
 		e.w.splice(p.stored, p.stream)
-		written = at
+		e.written = at
 	}
-	e.search(plain, at, len(plain))
-	e.split.blocks(&e.w, e.tokens, plain[written:])
+	e.gap(plain, at, len(plain))
+	e.flush(plain, len(plain))
 	e.w.align()
 	e.parts, e.arena = e.parts[:0], e.arena[:0]
 	out := e.w.out
@@ -206,12 +206,17 @@ func (e *Encoder) reuse(tokens []Token, plain []byte, at int) {
 	}
 }
 
-// equal reports whether p[a:a+n] and p[b:b+n] are the same.
+// equal reports whether p[a:a+n] and p[b:b+n] are the same; a < b.
 func equal(p []byte, a, b, n int) bool {
+	if n <= 8 && len(p)-b >= 8 {
+		return (load64(p, a)^load64(p, b))<<(64-8*n) == 0
+	}
 	return string(p[a:a+n]) == string(p[b:b+n])
 }
 
 func (e *Encoder) begin() {
+	e.tokens, e.written = e.tokens[:0], 0
+	e.dense.reset()
 	if e.level == LevelFast {
 		e.fast.reset()
 	} else {
@@ -219,14 +224,47 @@ func (e *Encoder) begin() {
 	}
 }
 
-// search appends tokens for plain[from:to].
-func (e *Encoder) search(plain []byte, from, to int) {
+// flush writes the tokens, which make the bytes up to plain[:to].
+func (e *Encoder) flush(plain []byte, to int) {
+	e.split.blocks(&e.w, e.tokens, plain[e.written:to])
+	e.tokens, e.written = e.tokens[:0], to
+}
+
+// gap encodes plain[from:to], for which nothing is ready.
+func (e *Encoder) gap(plain []byte, from, to int) {
+	at := from // below it, all but plain[from:at] is done
+	back := searchBack
+	for ; to-at >= denseChunk; at += denseChunk {
+		dense, repeats := e.dense.judge(plain, at)
+		if repeats {
+			// What it repeats has been passed over.
+			back = maxDist
+		}
+		if !dense || repeats {
+			continue
+		}
+		e.search(plain, from, at, back)
+		e.flush(plain, at)
+		from, back = at+denseChunk, searchBack
+		e.w.stored(plain[at:from])
+		e.written = from
+	}
+	e.search(plain, from, to, back)
+}
+
+// searchBack is how many of the bytes before a gap are made known to the
+// matcher that have not been searched themselves. More gain less than they cost.
+const searchBack = 8192
+
+// search appends tokens for plain[from:to]. Matches with back bytes before them
+// may be found even if those have not been searched.
+func (e *Encoder) search(plain []byte, from, to, back int) {
 	if from == to {
 		return
 	}
 	if e.level == LevelFast {
-		e.tokens = e.fast.search(e.tokens, plain[:to], from)
+		e.tokens = e.fast.search(e.tokens, plain[:to], from, back)
 	} else {
-		e.tokens = e.lazy.search(e.tokens, plain[:to], from)
+		e.tokens = e.lazy.search(e.tokens, plain[:to], from, back)
 	}
 }

@@ -31,14 +31,20 @@ const fastHashBits = 15
 // bytes offers.
 type fastMatcher struct {
 	table [1 << fastHashBits]uint32 // position + 1
+	done  int                       // positions below have been searched, or passed over
 }
 
-func (m *fastMatcher) reset() { m.table = [1 << fastHashBits]uint32{} }
+func (m *fastMatcher) reset() { *m = fastMatcher{} }
 
 func hash4(v uint32, bits uint) uint32 { return v * 0x9e3779b1 >> (32 - bits) }
 
-// search appends tokens for plain[at:].
-func (m *fastMatcher) search(tokens []Token, plain []byte, at int) []Token {
+// search appends tokens for plain[at:]. Some of the back bytes before it are
+// entered if they have not been searched.
+func (m *fastMatcher) search(tokens []Token, plain []byte, at, back int) []Token {
+	for i := max(m.done, at-back); i < at && i+8 <= len(plain); i += 4 {
+		m.table[hash4(load32(plain, i), fastHashBits)] = uint32(i + 1)
+	}
+	m.done = len(plain)
 	lit := at // start of the pending literals
 	for at+8 <= len(plain) {
 		v := load32(plain, at)

@@ -160,13 +160,22 @@ func (m *lazyMatcher) more(plain []byte, at, end int) {
 	}
 }
 
-// search appends tokens for plain[at:].
-func (m *lazyMatcher) search(tokens []Token, plain []byte, at int) []Token {
+// skip leaves the positions below at without links.
+func (m *lazyMatcher) skip(at int) {
+	for i := max(m.linked, at-maxDist); i < at; i++ {
+		m.links[uint16(i)] = linkNear
+	}
+	m.linked = max(m.linked, at)
+}
+
+// search appends tokens for plain[at:]. Up to back of the bytes before it are
+// linked if they have not been searched.
+func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token {
 	nice := m.nice
 	// Positions behind end have too few bytes left to be looked up as words.
 	end := max(len(plain)-7, 0)
 	m.ready = max(m.ready, at-maxDist)
-	m.linked = max(m.linked, at-maxDist)
+	m.skip(at - back)
 	for m.linked < min(at, end) {
 		m.more(plain, m.linked, min(at, end))
 	}

@@ -11,17 +11,22 @@ type encoder interface {
 	encode(t *task, r *reader) error
 }
 
+// maxWorkers bounds memory: a worker and its task take up to about 8 MiB. Ten
+// encode faster than one can write and digest.
+const maxWorkers = 10
+
 // codec is a format: what stands before and after the encoded tasks.
 type codec struct {
 	head    []byte
 	encoder func() encoder
+	most    int // workers
 	tail    func(crc uint32, plain int64) []byte
 }
 
 func codecFor(f Format, c Compression) (codec, error) {
 	switch f {
 	case Tar:
-		return codec{encoder: func() encoder { return stored{} }}, nil
+		return codec{most: maxWorkers, encoder: func() encoder { return stored{} }}, nil
 	case Gzip:
 		return gzipCodec(c), nil
 	case Zstd:

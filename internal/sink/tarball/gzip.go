@@ -12,6 +12,7 @@ import (
 // together.
 func gzipCodec(c Compression) codec {
 	return codec{
+		most: maxWorkers,
 		// deflate, no name, no time, any system: the same bytes everywhere.
 		head:    []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255},
 		encoder: func() encoder { return newGzipEncoder(c) },

@@ -1,6 +1,8 @@
 package tarball
 
 import (
+	"archive/tar"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -239,5 +241,20 @@ func TestRefusedEntries(t *testing.T) {
 	stats, err := s.Write(t.Context(), tr, nil)
 	if err != nil || !slices.Equal(stats.Losses, []sink.Loss(nil)) {
 		t.Errorf("header below 1 MiB: %v, %v", stats, err)
+	}
+}
+
+func TestLargeNumbers(t *testing.T) {
+	h := header{name: "./big", typ: typeFile, size: 9 << 30, dev: fsys.Rdev{Major: maxOctal7, Minor: maxOctal7 + 1}}
+	b, err := h.append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tar.NewReader(bytes.NewReader(b)).Next()
+	if err != nil || got.Size != 9<<30 {
+		t.Errorf("read %+v, %v; want a size of 9 GiB", got, err)
+	}
+	if want := "27 SCHILY.devminor=2097152\n"; !bytes.Contains(b, []byte(want)) {
+		t.Errorf("no record %q", want)
 	}
 }

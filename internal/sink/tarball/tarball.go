@@ -72,13 +72,9 @@ func New(w io.Writer, o Options) (sink.Sink, error) {
 	if o.Jobs == 0 {
 		o.Jobs = runtime.GOMAXPROCS(0)
 	}
-	o.Jobs = min(o.Jobs, maxWorkers)
+	o.Jobs = min(o.Jobs, c.most)
 	return &archive{w: w, o: o, codec: c}, nil
 }
-
-// maxWorkers bounds memory: a worker and its task take up to about 8 MiB. Ten
-// encode faster than one can write and digest.
-const maxWorkers = 10
 
 type archive struct {
 	w     io.Writer

@@ -9,7 +9,8 @@ import (
 // xzCodec makes one .xz stream a task; the format allows streams that follow
 // each other (https://tukaani.org/xz/xz-file-format.txt, section 2).
 func xzCodec(Compression) codec {
-	return codec{encoder: func() encoder { return &xzEncoder{} }}
+	const most = 4 // each of its writers is new and takes some 15 MiB
+	return codec{most: most, encoder: func() encoder { return &xzEncoder{} }}
 }
 
 type xzEncoder struct{ plain []byte }

@@ -13,7 +13,7 @@ func zstdCodec(c Compression) codec {
 	level := map[Compression]zstd.EncoderLevel{
 		Fast: zstd.SpeedFastest, Default: zstd.SpeedDefault, Small: zstd.SpeedBetterCompression,
 	}[c]
-	return codec{encoder: func() encoder { return &zstdEncoder{level: level, reuse: c != Small} }}
+	return codec{most: maxWorkers, encoder: func() encoder { return &zstdEncoder{level: level, reuse: c != Small} }}
 }
 
 type zstdEncoder struct {

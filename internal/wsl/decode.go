@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -29,7 +30,7 @@ func Decode(b []byte) string {
 }
 
 // narrowLine is the length of the first line of b, or 0 if it is UTF-16LE: it
-// has a byte order mark or zero bytes, or no valid UTF-8 where some of b is wide.
+// has a byte order mark or zero bytes, or makes no sense where some of b is wide.
 func narrowLine(b []byte) int {
 	n := bytes.IndexByte(b, '\n') + 1
 	if n == 0 {
@@ -38,10 +39,16 @@ func narrowLine(b []byte) int {
 	switch {
 	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.IndexByte(b[:n], 0) >= 0, n < len(b) && b[n] == 0:
 		return 0
-	case !utf8.Valid(b[:n]) && bytes.IndexByte(b[n:], 0) >= 0:
+	case bytes.IndexByte(b[n:], 0) >= 0 && !printable(bytes.TrimRight(b[:n], "\r\n")):
 		return 0
 	}
 	return n
+}
+
+// printable tells whether b is a line that a program would print: half of
+// UTF-16 text may have the bytes of a newline too, but hardly a line before it.
+func printable(b []byte) bool {
+	return len(b) > 0 && utf8.Valid(b) && bytes.IndexFunc(b, unicode.IsControl) < 0
 }
 
 // wideLine is the length of the first line of UTF-16LE text.

@@ -20,16 +20,21 @@ import (
 //
 // Names that share an inode share a Node. A directory with a second name and a
 // name that stands twice in its directory are ErrCorrupt: no tree has them.
-// Paths of more than maxPath bytes are ErrUnsupported.
+// Paths of more than maxPath bytes, and trees that would take more than
+// maxMemory bytes, are ErrUnsupported.
 func Load(ctx context.Context, fs fsys.FS, data blockdev.Device, volume int) (*Tree, error) {
-	l := loader{fs: fs, data: data, volume: volume, seen: map[fsys.Ino]*Node{}}
-	top := name{ino: fs.Root()}
+	l := loader{fs: fs, data: data, volume: volume, seen: map[fsys.Ino]*Node{}, budget: maxMemory}
+	return l.load(ctx)
+}
+
+func (l *loader) load(ctx context.Context) (*Tree, error) {
+	top := name{ino: l.fs.Root()}
 	root, err := l.inode(&top)
 	if err != nil {
 		return nil, err
 	}
 	if !root.IsDir() {
-		return nil, ondisk.Corruptf(ondisk.NoOffset, "root inode %d: mode %#o is no directory", fs.Root(), root.Mode)
+		return nil, ondisk.Corruptf(ondisk.NoOffset, "root inode %d: mode %#o is no directory", top.ino, root.Mode)
 	}
 	top.node = root
 	level := []name{top}
@@ -48,6 +53,28 @@ type loader struct {
 	volume int
 	seen   map[fsys.Ino]*Node
 	newest fsys.Time
+	budget int64 // bytes that the tree may still take, about
+}
+
+// maxMemory bounds the tree: room for some five million files. Small images
+// can claim far more, with directories, extents or attributes that share their
+// blocks.
+const maxMemory = 2 << 30
+
+// About what the parts of a tree take in memory, in bytes.
+const (
+	nameCost  = 128 // entry, and name while it is read; without the string
+	nodeCost  = 320 // node, its content, and its place in the loader's map
+	runCost   = 24
+	xattrCost = 40 // without the strings
+)
+
+// spend takes bytes off the budget.
+func (l *loader) spend(bytes int) error {
+	if l.budget -= int64(bytes); l.budget < 0 {
+		return ondisk.Unsupportedf("names, extents and attributes of more than %d MiB", maxMemory>>20)
+	}
+	return nil
 }
 
 // maxPath is the longest path in bytes that is loaded: four times what the
@@ -90,6 +117,9 @@ func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
 			path := d.path + 1 + len(e.Name)
 			if path > maxPath {
 				return nil, d.wrap(ondisk.Unsupportedf("path of %d bytes, at most %d", path, maxPath))
+			}
+			if err := l.spend(nameCost + len(e.Name)); err != nil {
+				return nil, d.wrap(err)
 			}
 			found = append(found, name{up: d, base: e.Name, path: path, ino: e.Ino})
 			d.node.entries = append(d.node.entries, Entry{Name: e.Name})
@@ -146,6 +176,10 @@ func (l *loader) inode(e *name) (*Node, error) {
 	if err != nil {
 		return nil, e.wrap(err)
 	}
+	cost := nodeCost + len(in.Target)
+	for _, x := range in.Xattrs {
+		cost += xattrCost + len(x.Name) + len(x.Value)
+	}
 	n := &Node{
 		Mode: in.Mode, UID: in.UID, GID: in.GID, Rdev: in.Rdev,
 		Mtime: in.Mtime, Target: in.Target, Xattrs: in.Xattrs,
@@ -155,11 +189,15 @@ func (l *loader) inode(e *name) (*Node, error) {
 		if err != nil {
 			return nil, e.wrap(err)
 		}
+		cost += runCost * len(runs)
 		n.Content = &Content{Size: in.Size, Dev: l.data, Runs: runs, Volume: l.volume}
 		if slices.ContainsFunc(runs, func(r fsys.Run) bool { return r.Phys == fsys.Encoded }) {
 			fs, ino := l.fs, e.ino
 			n.Content.open = func() (io.ReaderAt, error) { return fs.Open(ino) }
 		}
+	}
+	if err := l.spend(cost); err != nil {
+		return nil, e.wrap(err)
 	}
 	if later(in.Mtime, l.newest) {
 		l.newest = in.Mtime

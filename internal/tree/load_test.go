@@ -97,6 +97,37 @@ func TestLoadErrors(t *testing.T) {
 
 // Many files deep down have paths of far more bytes than their names; neither
 // loading nor walking may hold them all.
+// shared is a filesystem where one block of content serves all inodes: many
+// files of many runs and large attributes out of nothing.
+type shared struct{ fakeFS }
+
+func (fs shared) Inode(i fsys.Ino) (*fsys.Inode, error) {
+	n, err := fs.fakeFS.Inode(i)
+	if n.IsRegular() {
+		n.Size = 1 << 40
+		n.Xattrs = []fsys.Xattr{{Name: "user.x", Value: make([]byte, 1000)}}
+	}
+	return n, err
+}
+
+func (fs shared) Layout(fsys.Ino) ([]fsys.Run, error) { return make([]fsys.Run, 1000), nil }
+
+func TestLoadIsBounded(t *testing.T) {
+	for what, fs := range map[string]fsys.FS{
+		"names":               fakeFS(chain(1, 1, 20_000)),
+		"runs and attributes": shared{chain(1, 1, 200)},
+	} {
+		l := loader{fs: fs, seen: map[fsys.Ino]*Node{}, budget: 2 << 20}
+		if _, err := l.load(t.Context()); !errors.Is(err, ondisk.ErrUnsupported) {
+			t.Errorf("%s: %v, want ErrUnsupported", what, err)
+		}
+		l = loader{fs: fs, seen: map[fsys.Ino]*Node{}, budget: 20 << 20}
+		if _, err := l.load(t.Context()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestDeepTreesTakeLittleMemory(t *testing.T) {
 	const files = 50_000
 	fs := chain(60, 255, files)

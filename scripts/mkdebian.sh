@@ -98,13 +98,16 @@ leftover() {
 
 # qcow2 BASE: BASE.raw in the other container forms, named by the further arguments.
 qcow2() {
-	local base=$1 form
+	local base=$1 form file options
 	shift
 	for form; do
 		case $form in
-		plain) [[ -e $base.qcow2 ]] || nice qemu-img convert -f raw -O qcow2 "$base.raw" "$base.qcow2.tmp" && mv "$base.qcow2.tmp" "$base.qcow2" ;;
-		*) [[ -e $base.$form.qcow2 ]] || nice qemu-img convert -f raw -O qcow2 -c -o compression_type="$form" "$base.raw" "$base.$form.qcow2.tmp" && mv "$base.$form.qcow2.tmp" "$base.$form.qcow2" ;;
+		plain) file=$base.qcow2 options=() ;;
+		*) file=$base.$form.qcow2 options=(-c -o "compression_type=$form") ;;
 		esac
+		[[ -e $file ]] && continue
+		nice qemu-img convert -f raw -O qcow2 "${options[@]}" "$base.raw" "$file.tmp"
+		mv "$file.tmp" "$file"
 	done
 }
 

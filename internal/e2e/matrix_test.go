@@ -115,7 +115,7 @@ func expected(t *testing.T, base string) ([]manifest.Entry, manifest.Options) {
 func refused(t *testing.T, image, code string) {
 	t.Helper()
 	dir := t.TempDir()
-	r := run(t, "convert", "--volume", "0", image, filepath.Join(dir, "out.tar"))
+	r := run(t, "convert", "--profile", "none", "--volume", "0", image, filepath.Join(dir, "out.tar"))
 	if strconv.Itoa(r.code) != code {
 		t.Errorf("exit code %d, want %s\n%s", r.code, code, r.stderr)
 	}

@@ -100,7 +100,9 @@ func (f *convertFlags) options(s streams, name, out string) (convert.Options, er
 
 func (f *convertFlags) convert(ctx context.Context, s streams, name, out string, o convert.Options, p ui.Progress) (*convert.Result, error) {
 	if out != "-" {
-		return convert.ToFile(ctx, name, o, out, convert.OutputOptions{Force: f.force}, p)
+		// The archive holds what the seed holds, passwords and keys perhaps.
+		private := f.edit.userData != "" && f.edit.seed == string(cloudinit.Rootfs)
+		return convert.ToFile(ctx, name, o, out, convert.OutputOptions{Force: f.force, Private: private}, p)
 	}
 	m := convert.NewMeter(stdout{s.out})
 	res, err := convert.Run(ctx, name, o, m, p)

@@ -162,6 +162,9 @@ func (s *Source) result(v *View) *Result {
 	}
 	for _, m := range v.Mounts {
 		res.Mounts = append(res.Mounts, m.info())
+		if m.Volume.FS.Info().Stale {
+			res.Losses = append(res.Losses, sink.Loss{Kind: "filesystem without what its log holds", Count: 1, First: m.Path})
+		}
 		for _, w := range m.Volume.FS.Info().Warnings {
 			res.Notes = append(res.Notes, fmt.Sprintf("%s: %s", m.Volume, w))
 		}

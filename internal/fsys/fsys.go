@@ -40,6 +40,7 @@ type Info struct {
 	Block    int64    // block size in bytes
 	Size     int64    // bytes that the superblock claims
 	Dirty    bool     // a journal or log was replayed in memory
+	Stale    bool     // a journal or log that may hold changes was left as it is
 	Warnings []string // what the reader did that the user should know
 }
 

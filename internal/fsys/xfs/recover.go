@@ -10,6 +10,14 @@ import (
 // recover looks whether the log holds changes that were not written back, and
 // replays them in memory.
 func (fs *FS) recover(opts Options) error {
+	err := fs.recoverLog(opts)
+	if errors.Is(err, ondisk.ErrCorrupt) || errors.Is(err, ondisk.ErrUnsupported) {
+		err = ondisk.WithHint(err, "mount and unmount the disk in the VM once and shut it down; or --ignore-log reads it as it lies, without its newest changes")
+	}
+	return err
+}
+
+func (fs *FS) recoverLog(opts Options) error {
 	if fs.sb.logStart == 0 {
 		if !opts.IgnoreLog {
 			return ondisk.Unsupportedf("xfs log on another device")
@@ -38,7 +46,10 @@ func (fs *FS) recover(opts Options) error {
 	return fs.replay(j, s)
 }
 
-func (fs *FS) warn(text string) { fs.info.Warnings = append(fs.info.Warnings, text) }
+func (fs *FS) warn(text string) {
+	fs.info.Stale = true
+	fs.info.Warnings = append(fs.info.Warnings, text)
+}
 
 // replay reads the log twice, as cancelled buffers are known only at its end.
 func (fs *FS) replay(j *journal, s span) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdflate "compress/flate"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -168,4 +169,88 @@ func BenchmarkInflate(b *testing.B) {
 	b.Run("own-tokens", own((*Decoder).InflateTokens))
 	b.Run("klauspost", reader(kp, func(r io.Reader) error { return kp.(kflate.Resetter).Reset(r, nil) }))
 	b.Run("std", reader(std, func(r io.Reader) error { return std.(stdflate.Resetter).Reset(r, nil) }))
+}
+
+// BenchmarkEncode compresses, in independent pieces of 1 MiB, the file that
+// WSLIMG_BENCH_PLAIN names, or Go's tools and sources. It reports the size as
+// a share of the input.
+func BenchmarkEncode(b *testing.B) {
+	const piece = 1 << 20
+	run := func(name string, encode func(p []byte) int) {
+		b.Run(name, func(b *testing.B) {
+			plain, err := benchPlain(16 << 20)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(plain)))
+			size := 0
+			for b.Loop() {
+				size = 0
+				for at := 0; at < len(plain); at += piece {
+					size += encode(plain[at:min(at+piece, len(plain))])
+				}
+			}
+			b.ReportMetric(100*float64(size)/float64(len(plain)), "size%")
+		})
+	}
+	for _, l := range []struct {
+		name  string
+		level Level
+	}{{"fast", LevelFast}, {"default", LevelDefault}, {"small", LevelSmall}} {
+		e := NewEncoder(l.level)
+		var out []byte
+		run(l.name, func(p []byte) int {
+			out = e.Encode(out[:0], p)
+			return len(out)
+		})
+	}
+	var out bytes.Buffer
+	for _, level := range []int{1, 5, 6} {
+		w, err := kflate.NewWriter(io.Discard, level)
+		if err != nil {
+			b.Fatal(err)
+		}
+		run(fmt.Sprintf("klauspost-%d", level), func(p []byte) int {
+			out.Reset()
+			w.Reset(&out)
+			w.Write(p)
+			w.Close()
+			return out.Len()
+		})
+	}
+	for _, level := range []int{1, 6} {
+		w, err := stdflate.NewWriter(io.Discard, level)
+		if err != nil {
+			b.Fatal(err)
+		}
+		run(fmt.Sprintf("std-%d", level), func(p []byte) int {
+			out.Reset()
+			w.Reset(&out)
+			w.Write(p)
+			w.Close()
+			return out.Len()
+		})
+	}
+}
+
+// BenchmarkReuse makes one piece of each cluster from its own tokens.
+func BenchmarkReuse(b *testing.B) {
+	var d Decoder
+	e := NewEncoder(LevelFast)
+	var out []byte
+	dst := make([]byte, clusterSize)
+	all := clusters(b)
+	size := 0
+	for b.Loop() {
+		size = 0
+		for _, c := range all {
+			if _, _, err := d.InflateTokens(dst, c.stored); err != nil {
+				b.Fatal(err)
+			}
+			e.Reuse(d.Tokens(), Range{0, clusterSize, 0})
+			out = e.Encode(out[:0], dst)
+			size += len(out)
+		}
+	}
+	b.ReportMetric(100*float64(size)/float64(len(all)*clusterSize), "size%")
 }

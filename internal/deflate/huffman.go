@@ -13,14 +13,18 @@ const freqShift = 9
 
 // lengths sets lens to the code lengths of an optimal prefix code for freqs,
 // then shortens those beyond limit. Symbols of frequency 0 get length 0, but at
-// least two symbols get a code, as some decoders do not take fewer. The sum of
-// the frequencies must be below 1<<23.
+// least two symbols get a code, as some decoders do not take fewer.
 func (h *huffman) lengths(lens []uint8, freqs []uint32, limit int) {
+	var sum uint64
+	for _, f := range freqs {
+		sum += uint64(f)
+	}
+	scale := max(bits.Len64(sum)-(32-freqShift), 0)
 	n := 0
 	for sym, f := range freqs {
 		lens[sym] = 0
 		if f != 0 {
-			h.a[n] = f<<freqShift | uint32(sym)
+			h.a[n] = max(f>>scale, 1)<<freqShift | uint32(sym)
 			n++
 		}
 	}

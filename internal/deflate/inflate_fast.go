@@ -30,7 +30,7 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 		return false, nil
 	}
 	buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-	in = in[(63-n&63)>>3:]
+	in = in[^n&63>>3:]
 	n |= 56
 	e := d.lit[buf&(1<<litBits-1)]
 	for len(in) >= fastIn && op <= winStop {
@@ -52,7 +52,7 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 					w[op] = byte(e >> 8)
 					op++
 					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-					in = in[(63-n&63)>>3:]
+					in = in[^n&63>>3:]
 					n |= 56
 					e = d.lit[buf&(1<<litBits-1)]
 					continue
@@ -70,7 +70,7 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 					w[op] = byte(e >> 8)
 					op++
 					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-					in = in[(63-n&63)>>3:]
+					in = in[^n&63>>3:]
 					n |= 56
 					e = d.lit[buf&(1<<litBits-1)]
 					continue
@@ -88,13 +88,13 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 				return true, nil
 			}
 		}
-		length := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&31))
+		length := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&63))
 		buf >>= e & 63
 		n -= uint(e & 63)
 
 		if n < 28 {
 			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-			in = in[(63-n&63)>>3:]
+			in = in[^n&63>>3:]
 			n |= 56
 		}
 		e = d.dist[buf&(1<<distBits-1)]
@@ -109,7 +109,7 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 				return false, d.corrupt("distance code is unassigned")
 			}
 		}
-		dist := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&31))
+		dist := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&63))
 		buf >>= e & 63
 		n -= uint(e & 63)
 
@@ -125,7 +125,7 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 		}
 		length &= 511
 		buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-		in = in[(63-n&63)>>3:]
+		in = in[^n&63>>3:]
 		n |= 56
 		e = d.lit[buf&(1<<litBits-1)]
 		end := op + length

@@ -26,37 +26,8 @@ func checkPython(t *testing.T, archive string, want []manifest.Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report(t, manifest.Compare(want, linked(members), manifest.Options{
+	report(t, manifest.Compare(want, linked(t, members), manifest.Options{
 		SkipXattr: func(string) bool { return true },
 		SkipEntry: func(e *manifest.Entry) bool { return e.Path == "lost+found" },
 	}))
-}
-
-// linked turns the members of an archive, of which hard links only name another
-// member, into entries of a tree.
-func linked(members []manifest.Entry) []manifest.Entry {
-	byPath := make(map[manifest.Raw]int)
-	for i, m := range members {
-		byPath[m.Path] = i
-	}
-	for i := range members {
-		m := &members[i]
-		m.Inode, m.Nlink = uint64(i)+1, 1
-	}
-	for i := range members {
-		m := &members[i]
-		if m.Link == "" {
-			continue
-		}
-		target := &members[byPath[m.Link]]
-		target.Nlink = 2
-		path := m.Path
-		*m = *target
-		m.Path = path
-	}
-	for i := range members {
-		members[i].Link = ""
-	}
-	manifest.Finish(members)
-	return members
 }

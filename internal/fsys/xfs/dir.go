@@ -78,13 +78,22 @@ func (w *dirWalk) blocks(list []extent) error {
 		if first%uint64(sb.dirBlocks) != 0 || first >= end {
 			return ondisk.Corruptf(w.dir.off, "directory: extent at block %#x, the entries' end is at %#x", first, end)
 		}
-		off, err := w.fs.readMapped(&list, *buf, "directory block")
+		off, stale, err := w.fs.readMapped(&list, *buf, "directory block")
 		if err != nil {
 			return err
 		}
 		w.dots = 0
 		if first == 0 {
 			w.dots = 2
+		}
+		if sb.v5 {
+			check := w.fs.checkSelf
+			if stale {
+				check = w.fs.checkOwner
+			}
+			if err := check(*buf, off, dirSelf, w.dir.ino, "directory block"); err != nil {
+				return err
+			}
 		}
 		if err := w.dataBlock(*buf, off, first == 0); err != nil || w.stopped {
 			return err
@@ -99,21 +108,23 @@ func (w *dirWalk) blocks(list []extent) error {
 
 // readMapped fills b from the begin of list, whose extents must adjoin for
 // that long, and takes what was read off the list. It returns the byte offset
-// of the first part.
-func (fs *FS) readMapped(list *[]extent, b []byte, what string) (int64, error) {
+// of the first part, and whether the log has changed any, so that the checksum
+// is not up to date.
+func (fs *FS) readMapped(list *[]extent, b []byte, what string) (first int64, stale bool, err error) {
 	sb := fs.sb
-	first := int64(ondisk.NoOffset)
+	first = ondisk.NoOffset
 	next := (*list)[0].off
 	for len(b) > 0 {
 		if len(*list) == 0 || (*list)[0].off != next || (*list)[0].unwritten {
-			return first, ondisk.Corruptf(first, "%s: file block %#x has no place", what, next)
+			return first, stale, ondisk.Corruptf(first, "%s: file block %#x has no place", what, next)
 		}
 		e := &(*list)[0]
 		n := min(e.n, uint64(len(b))>>sb.blockLog)
 		off := sb.blockOffset(e.start)
 		if err := ondisk.ReadFull(fs.dev, b[:n<<sb.blockLog], off, what); err != nil {
-			return first, err
+			return first, stale, err
 		}
+		stale = stale || fs.over.replayed(off, int64(n<<sb.blockLog))
 		if first < 0 {
 			first = off
 		}
@@ -124,7 +135,7 @@ func (fs *FS) readMapped(list *[]extent, b []byte, what string) (int64, error) {
 			*list = (*list)[1:]
 		}
 	}
-	return first, nil
+	return first, stale, nil
 }
 
 // entry checks one entry and hands it on, less "." and "..".

@@ -17,7 +17,8 @@ const (
 	dirFreeTag  = 0xffff
 )
 
-// dataBlock reads the entries of directory block b, read from byte off.
+// dataBlock reads the entries of directory block b, read from byte off and
+// verified.
 func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
 	sb := w.fs.sb
 	block, data, header := uint32(dirBlockMagic), uint32(dirDataMagic), dirHeader
@@ -34,11 +35,6 @@ func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
 		end -= dirTail + int(count)*8
 	case magic != data:
 		return ondisk.Corruptf(off, "directory block magic %#x, want %#x", magic, data)
-	}
-	if sb.v5 {
-		if err := w.fs.checkSelf(b, off, dirSelf, w.dir.ino, "directory block"); err != nil {
-			return err
-		}
 	}
 	return w.entries(b[:end], header, off)
 }

@@ -339,8 +339,8 @@ func crash(t *testing.T, image, dir string, umount func(), how string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d entries, log %#x to %#x of %#x, %d pages replayed, %d maps and %d attributes promised",
-		n, s.tail, s.head, j.blocks, pages, len(fs.intents.maps), len(fs.intents.attrs))
+	t.Logf("%d entries, log %#x to %#x of %#x, %d pages replayed, %d maps and %d attributes promised, %d trees with new owners",
+		n, s.tail, s.head, j.blocks, pages, len(fs.intents.maps), len(fs.intents.attrs), len(fs.reowned))
 }
 
 // TestTornLog damages the log of a crashed filesystem near its ends and in the

@@ -67,7 +67,7 @@ func (fs *FS) symlinkPart(d *dinode, list *[]extent, b []byte, target *[]byte) e
 	if at := (*list)[0].off; at != 0 && len(*target) == 0 {
 		return ondisk.Corruptf(d.off, "symlink: target begins at file block %d", at)
 	}
-	off, err := fs.readMapped(list, b, "symlink block")
+	off, _, err := fs.readMapped(list, b, "symlink block")
 	if err != nil {
 		return err
 	}

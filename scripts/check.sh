@@ -22,9 +22,10 @@ PATH=$(go env GOPATH)/bin:$PATH
 golangci_lint=v2.15.0
 govulncheck=v1.8.0
 packages=(
-	acl attr bsdextrautils bzip2 debootstrap dosfstools e2fsprogs fdisk gcc gdisk
-	libarchive-tools libc6-dev libcap2-bin mtools python3 qemu-utils tar
-	user-mode-linux util-linux xfsprogs xz-utils zstd
+	acl attr bsdextrautils bzip2 debootstrap dosfstools e2fsprogs fdisk gcc
+	gcc-mingw-w64-x86-64 gdisk gzip isal libarchive-tools libc6-dev libcap2-bin
+	libdeflate-tools mtools pigz python3 qemu-utils tar user-mode-linux util-linux
+	wine64 xfsprogs xz-utils zstd
 )
 
 tools() {

@@ -66,7 +66,7 @@ func newWine(t *testing.T) *wine {
 	w := &wine{bin: filepath.Join(dir, "bin"), drive: filepath.Join(dir, "prefix", "drive_c"), system: map[string]bool{}}
 	w.env = []string{
 		"WINEPREFIX=" + filepath.Dir(w.drive), "WINEDEBUG=-all", "LC_ALL=C.UTF-8", "HOME=" + dir,
-		"TMPDIR=/tmp", // where Wine's processes meet
+		"TMPDIR=/tmp",                      // where Wine's processes meet
 		"WINEDLLOVERRIDES=mscoree,mshtml=", // else it asks for downloads
 		"WINEPATH=" + winName(w.bin),
 	}

@@ -88,76 +88,53 @@ func (w *blockWriter) tokens(tokens []Token, codes *[numStats]uint32, plain []by
 		lits := uint(t.Lits())
 		for lits > 4 {
 			v := binary.LittleEndian.Uint32(plain[at : at+4])
-			c := codes[v&0xff]
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			c = codes[v>>8&0xff]
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			c = codes[v>>16&0xff]
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			c = codes[v>>24]
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			o = flush(out, o, buf, n)
-			buf >>= n & 56
-			n &= 7
+			buf, n = add(buf, n, codes[v&0xff])
+			buf, n = add(buf, n, codes[v>>8&0xff])
+			buf, n = add(buf, n, codes[v>>16&0xff])
+			buf, n = add(buf, n, codes[v>>24])
+			o, buf, n = flush(out, o, buf, n)
 			at += 4
 			lits -= 4
 		}
-		for at+4 > uint(len(plain)) && lits > 0 {
-			c := codes[plain[at]]
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			o = flush(out, o, buf, n)
-			buf >>= n & 56
-			n &= 7
-			at++
-			lits--
-		}
-		if lits > 0 {
+		if at+4 <= uint(len(plain)) {
+			// Up to four at once, without a branch that would be hard to foresee.
 			v := binary.LittleEndian.Uint32(plain[at : at+4])
-			c := codes[v&0xff] & uint32(int32(-lits)>>31)
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			c = codes[v>>8&0xff] & uint32(int32(1-lits)>>31)
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			c = codes[v>>16&0xff] & uint32(int32(2-lits)>>31)
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			c = codes[v>>24] & uint32(int32(3-lits)>>31)
-			buf |= uint64(c>>8) << (n & 63)
-			n += uint(c & 0xff)
-			o = flush(out, o, buf, n)
-			buf >>= n & 56
-			n &= 7
-			at += lits
+			buf, n = add(buf, n, codes[v&0xff]&ifLess(0, lits))
+			buf, n = add(buf, n, codes[v>>8&0xff]&ifLess(1, lits))
+			buf, n = add(buf, n, codes[v>>16&0xff]&ifLess(2, lits))
+			buf, n = add(buf, n, codes[v>>24]&ifLess(3, lits))
+			o, buf, n = flush(out, o, buf, n)
+		} else {
+			for _, b := range plain[at : at+lits] {
+				buf, n = add(buf, n, codes[b])
+				o, buf, n = flush(out, o, buf, n)
+			}
 		}
-
-		at += uint(t.Len())
+		at += lits + uint(t.Len())
 		dist := uint(t.Dist())
 		if dist == 0 {
 			continue
 		}
-		c := w.lengths[t.Len()&511]
-		buf |= uint64(c>>8) << (n & 63)
-		n += uint(c & 0xff)
 		s := distSym(dist)
-		c = codes[maxLitLen+s]
-		buf |= uint64(c>>8) << (n & 63)
-		n += uint(c & 0xff)
+		buf, n = add(buf, n, w.lengths[t.Len()&511])
+		buf, n = add(buf, n, codes[maxLitLen+s])
 		buf |= uint64(dist-uint(distBase[s])) << (n & 63)
 		n += uint(distExtra[s])
-		o = flush(out, o, buf, n)
-		buf >>= n & 56
-		n &= 7
+		o, buf, n = flush(out, o, buf, n)
 	}
 	w.out, w.bits, w.n = out[:o], buf, n
 }
 
-func flush(out []byte, o int, buf uint64, n uint) int {
-	binary.LittleEndian.PutUint64(out[o:], buf)
-	return o + int(n>>3)
+// add appends a code to the n bits of buf.
+func add(buf uint64, n uint, code uint32) (uint64, uint) {
+	return buf | uint64(code>>8)<<(n&63), n + uint(code&0xff)
 }
+
+// flush moves whole bytes from buf to out[o:].
+func flush(out []byte, o int, buf uint64, n uint) (int, uint64, uint) {
+	binary.LittleEndian.PutUint64(out[o:], buf)
+	return o + int(n>>3), buf >> (n & 56), n & 7
+}
+
+// ifLess is all ones if a < b, else 0; both are small.
+func ifLess(a, b uint) uint32 { return uint32(int32(a-b) >> 31) }

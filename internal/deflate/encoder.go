@@ -13,7 +13,7 @@ const (
 	LevelFast Level = iota
 	// LevelDefault makes streams a little smaller than zlib's level 6 does.
 	LevelDefault
-	// LevelSmall looks at more candidates for half a percent less.
+	// LevelSmall looks at more candidates for a third of a percent less.
 	LevelSmall
 )
 
@@ -69,7 +69,7 @@ func NewEncoder(level Level) *Encoder {
 }
 
 var lazyLevels = map[Level]lazyParams{
-	LevelDefault: {depth: 6, next: 4, nice: 40, lazyMax: 40},
+	LevelDefault: {depth: 8, next: 8, nice: 64, lazyMax: 48},
 	LevelSmall:   {depth: 16, next: 16, nice: 128, lazyMax: 64},
 }
 

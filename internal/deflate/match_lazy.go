@@ -76,19 +76,13 @@ func (m *lazyMatcher) link(to int) {
 	m.linked = to
 }
 
-// find looks for the longest match at position i of more than have bytes and at
-// most limit, not more than back bytes away. n is have if there is none.
-func (m *lazyMatcher) find(i uint16, have, limit uint, back uint, depth int, nice uint) (n, dist uint) {
+// find looks for the longest match at position i of more than have bytes, at
+// least 3, and at most limit, among those that links[i] leads to; n is have if
+// there is none.
+func (m *lazyMatcher) find(i uint16, have, limit uint, depth int, nice uint) (n, dist uint) {
 	n = have
 	d := uint(m.links[i])
-	if d >= linkNear {
-		d -= linkNear
-		if n >= 3 || d == 0 || d > back {
-			return n, 0
-		}
-		return 3, d
-	}
-	if d == 0 || d > back {
+	if uint16(d-1) >= linkNear-1 {
 		return n, 0
 	}
 	c := i - uint16(d)
@@ -101,7 +95,7 @@ func (m *lazyMatcher) find(i uint16, have, limit uint, back uint, depth int, nic
 		depth--
 		step := uint(m.links[c])
 		d += step
-		if d > back {
+		if d > maxDist {
 			return n, dist
 		}
 		c -= uint16(step)
@@ -110,7 +104,7 @@ func (m *lazyMatcher) find(i uint16, have, limit uint, back uint, depth int, nic
 	// fewer members, follow that one, testing the other place.
 	t := i + uint16(n) - 3
 	if e := uint(m.links[t]); e > d {
-		if e > back {
+		if e >= linkNear {
 			return n, dist
 		}
 		d = e
@@ -137,7 +131,7 @@ func (m *lazyMatcher) find(i uint16, have, limit uint, back uint, depth int, nic
 		}
 		step := uint(m.links[c])
 		d += step
-		if d > back {
+		if d > maxDist {
 			return n, dist
 		}
 		c -= uint16(step)
@@ -184,12 +178,13 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token
 		if m.linked < min(at+2+int(nice), end) {
 			m.more(plain, at, end)
 		}
-		if m.links[uint16(at)] == linkNear {
-			at++
-			continue
+		var n, dist uint
+		if link := m.links[uint16(at)]; link > linkNear {
+			n, dist = 3, uint(link-linkNear)
+		} else if link < linkNear {
+			limit := min(uint(len(plain)-at), maxMatch)
+			n, dist = m.find(uint16(at), 3, limit, m.depth, min(nice, limit))
 		}
-		limit := min(uint(len(plain)-at), maxMatch)
-		n, dist := m.find(uint16(at), 2, limit, min(uint(at), maxDist), m.depth, min(nice, limit))
 		if dist == 0 {
 			at++
 			continue
@@ -201,8 +196,8 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token
 			if m.links[uint16(at+1)] >= linkNear {
 				break
 			}
-			limit = min(uint(len(plain)-at-1), maxMatch)
-			n2, dist2 := m.find(uint16(at+1), max(n-1, 2), limit, min(uint(at+1), maxDist), m.next, min(nice, limit))
+			limit := min(uint(len(plain)-at-1), maxMatch)
+			n2, dist2 := m.find(uint16(at+1), max(n-1, 3), limit, m.next, min(nice, limit))
 			if dist2 == 0 || n2 < n || 4*(int(n2)-int(n))+bits.Len(dist)-bits.Len(dist2) <= 2 {
 				break
 			}

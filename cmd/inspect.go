@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/edit"
+	"github.com/wslimg/wslimg/internal/edit/ready"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/ui"
 )
@@ -43,7 +45,12 @@ func inspect(ctx context.Context, name string, o convert.OpenOptions) (_ *conver
 		return nil, err
 	}
 	defer closing(src, &err)
-	return src.Inspect(ctx)
+	r, err := src.Inspect(ctx)
+	if err != nil || r.View == nil {
+		return r, err
+	}
+	r.Findings, err = ready.Check(ctx, r.View.Tree, ready.Options{Profile: ready.Import})
+	return r, err
 }
 
 // closing closes c when a function ends, and keeps its error if there is no other.
@@ -77,11 +84,32 @@ func printInspection(w io.Writer, r *convert.Inspection) error {
 			fmt.Fprintf(&b, "volume %s: %s\n", v.Volume, v.Error)
 		}
 	}
+	if r.View != nil {
+		fmt.Fprintf(&b, "wsl:     %s\n", readiness(r.Findings))
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "note:    %s\n", n)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// readiness sums findings up; check lists them.
+func readiness(list []edit.Finding) string {
+	repaired, left := 0, 0
+	for _, f := range list {
+		switch {
+		case f.Severity < edit.Warn:
+		case f.Repaired:
+			repaired++
+		default:
+			left++
+		}
+	}
+	if repaired+left == 0 {
+		return "ready"
+	}
+	return fmt.Sprintf("%d findings that convert repairs, %d that it leaves (wslimg check lists them)", repaired, left)
 }
 
 func place(off int64) string {

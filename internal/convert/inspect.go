@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/wslimg/wslimg/internal/edit"
 	"github.com/wslimg/wslimg/internal/ondisk"
 	"github.com/wslimg/wslimg/internal/osinfo"
 )
@@ -14,6 +15,9 @@ type Inspection struct {
 	Volumes []VolumeInfo `json:"volumes"`
 	OS      *osinfo.Info `json:"os"` // null where there is no single root
 	Notes   []string     `json:"notes"`
+
+	// Findings are filled in by whoever checks the view for a profile.
+	Findings []edit.Finding `json:"findings"`
 
 	View *View `json:"-"` // nil where there is no single root
 }
@@ -37,7 +41,7 @@ type VolumeInfo struct {
 // Inspect looks at all volumes and reads the tree of the root. An image
 // without a single root is described as far as it goes.
 func (s *Source) Inspect(ctx context.Context) (*Inspection, error) {
-	r := &Inspection{Image: s.info(), Notes: s.Notes()}
+	r := &Inspection{Image: s.info(), Notes: s.Notes(), Findings: []edit.Finding{}}
 	for _, v := range s.Volumes {
 		r.Volumes = append(r.Volumes, v.info())
 	}

@@ -27,8 +27,10 @@ type Cache struct {
 	blocks       *LRU[int64, []byte] // by offset
 }
 
+// Size is that of the Device below.
 func (c *Cache) Size() int64 { return c.dev.Size() }
 
+// ReadAt reads through the cache, or past it where p is large.
 func (c *Cache) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,12 +49,7 @@ func unescape(s string) string {
 }
 
 func (e mountEntry) has(option string) bool {
-	for _, o := range e.options {
-		if o == option {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.options, option)
 }
 
 // onDisk tells whether the entry mounts a block device below the root at boot.

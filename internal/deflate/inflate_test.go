@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
@@ -124,7 +125,7 @@ func TestInflate(t *testing.T) {
 			src := stdDeflate(t, plain, level)
 			for _, size := range []int{len(plain), len(plain) + 1, len(plain) + 1000, max(len(plain)-1, 0), len(plain) / 2} {
 				compareInflate(t, &d, src, size)
-				compareInflate(t, &d, append(src[:len(src):len(src)], make([]byte, 100)...), size)
+				compareInflate(t, &d, append(slices.Clip(src), make([]byte, 100)...), size)
 			}
 			if t.Failed() {
 				t.Fatalf("%s level %d", name, level)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,8 +32,8 @@ func diskView(t *testing.T, disk, options string, parts ...partition) []manifest
 	top := t.TempDir()
 	var mounted []string
 	defer func() {
-		for i := len(mounted) - 1; i >= 0; i-- {
-			if err := unmount(mounted[i]); err != nil {
+		for _, m := range slices.Backward(mounted) {
+			if err := unmount(m); err != nil {
 				t.Error(err)
 			}
 		}

@@ -55,8 +55,7 @@ func (f *File) Beside(name string) (*File, error) {
 // outside names the file as the image does; os.Root's own errors say "path
 // escapes from parent" where a symlink leads out of the folder.
 func outside(name string, err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
 	return fmt.Errorf("refers to %q: %w", name, err)

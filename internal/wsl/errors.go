@@ -84,7 +84,7 @@ func (e *Error) refine(stderr string) {
 // without the line that holds the code.
 func lastLines(stdout, stderr string) string {
 	var lines []string
-	for _, line := range strings.Split(stdout+"\n"+stderr, "\n") {
+	for line := range strings.SplitSeq(stdout+"\n"+stderr, "\n") {
 		// a spinner overwrites its line
 		line = strings.TrimSpace(line[strings.LastIndexByte(strings.TrimRight(line, "\r"), '\r')+1:])
 		if line != "" && !codePattern.MatchString(line) {

@@ -104,8 +104,7 @@ func (h *Host) undo(ctx context.Context, name string, werr, reason error) error 
 }
 
 func codeOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return ""

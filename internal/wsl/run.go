@@ -120,8 +120,7 @@ func (h *Host) Start(name string) error {
 	cmd.Env = os.Environ() // what the user sees is in the encoding that the user set
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil
 	}
 	return failure("--distribution", err, &tail{}, &tail{})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 	"math"
@@ -94,7 +95,7 @@ func readVLI(r io.ByteReader) (int64, error) {
 	var v int64
 	for shift := 0; shift < 63; shift += 7 {
 		b, err := r.ReadByte()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = corruptf("an integer is cut off")
 		}
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -81,7 +82,7 @@ func (l *linter) mime(b []byte, p part) {
 	r := multipart.NewReader(m.Body, params["boundary"])
 	for n := 1; ; n++ {
 		mp, err := r.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err == nil && n > 1000 {

@@ -119,8 +119,7 @@ func (b *busy) fsync() {
 func (b *busy) work(n int) {
 	for range n {
 		if err := b.one(); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrExist) {
-			var errno unix.Errno
-			if !errors.As(err, &errno) {
+			if _, ok := errors.AsType[unix.Errno](err); !ok {
 				b.t.Fatal(err)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,10 +136,8 @@ func (f *filler) write(name string, data []byte) {
 // maybe passes over what a filesystem has no room or no feature for.
 func (f *filler) maybe(err error) {
 	f.t.Helper()
-	for _, ok := range []error{unix.ENOSPC, unix.EOPNOTSUPP, unix.E2BIG, unix.EFBIG} {
-		if err == ok {
-			return
-		}
+	if slices.Contains([]error{unix.ENOSPC, unix.EOPNOTSUPP, unix.E2BIG, unix.EFBIG}, err) {
+		return
 	}
 	f.must(err)
 }

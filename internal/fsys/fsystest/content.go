@@ -123,7 +123,7 @@ func (f *file) digest() (string, error) {
 		return "", errors.New("contract: open and layout disagree on the content")
 	}
 	if n, err := f.open.ReadAt(make([]byte, 1), f.size); n != 0 || err == nil {
-		return "", fmt.Errorf("contract: reads %d bytes at the end, error %v", n, err)
+		return "", fmt.Errorf("contract: reads %d bytes at the end, error: %t", n, err != nil)
 	}
 	return sum, nil
 }

@@ -51,7 +51,7 @@ func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 			return err
 		}
 		if level == 0 {
-			if err := l.add(body[:n*extentSize], off+int64(fs.sb.blockSize)-int64(len(body))); err != nil {
+			if err := l.add(body[:n*extentSize], off+fs.sb.blockSize-int64(len(body))); err != nil {
 				return err
 			}
 			continue

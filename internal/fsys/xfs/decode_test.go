@@ -163,7 +163,7 @@ func TestShortFormDirectory(t *testing.T) {
 				list = append(list, fmt.Sprintf("%s %d %o", e.Name, e.Ino, e.Type))
 				return true
 			}}
-			got := fmt.Sprint(list)
+			var got string
 			if err := w.shortForm(unhex(t, c.hex)); err != nil {
 				got = fmt.Sprint(list, " ", err)
 			} else {

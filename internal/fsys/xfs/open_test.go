@@ -80,7 +80,7 @@ func TestDamageNamed(t *testing.T) {
 	ino := func(path string) uint64 {
 		at := fs.Root()
 	next:
-		for _, name := range strings.Split(path, "/") {
+		for name := range strings.SplitSeq(path, "/") {
 			for e, err := range fs.ReadDir(at) {
 				if err != nil {
 					t.Fatal(err)

@@ -1,6 +1,8 @@
 package all
 
 import (
+	"slices"
+
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/hostfile"
 	"github.com/wslimg/wslimg/internal/image"
@@ -83,10 +85,8 @@ func (o *opener) beside(name string) (*hostfile.File, error) {
 		return nil, err
 	}
 	o.img.Files = append(o.img.Files, file)
-	for _, above := range o.chain {
-		if file.Same(above) {
-			return nil, ondisk.Corruptf(ondisk.NoOffset, "%q: the chain of files leads back to itself", name)
-		}
+	if slices.ContainsFunc(o.chain, file.Same) {
+		return nil, ondisk.Corruptf(ondisk.NoOffset, "%q: the chain of files leads back to itself", name)
 	}
 	return file, nil
 }

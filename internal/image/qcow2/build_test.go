@@ -22,7 +22,6 @@ type builder struct {
 	compression uint8
 	extensions  []extension
 	backing     string
-	data        []byte // external data file
 
 	file []byte
 	want []byte // the disk's bytes

@@ -4,6 +4,7 @@ package qcow2
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 
@@ -92,7 +93,7 @@ func readHeader(r io.ReaderAt, fileSize int64) (*header, error) {
 	fixed := make([]byte, headerV3Len+1)
 	n, err := r.ReadAt(fixed, 0)
 	if n < headerV2Len {
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			err = ondisk.Corruptf(int64(n), "qcow2 header: ends after %d bytes, want %d", n, headerV2Len)
 		}
 		return nil, err

@@ -28,8 +28,7 @@ func service() int {
 		time.Sleep(time.Duration(n) * time.Millisecond)
 	}
 	answer := "ok"
-	var f failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[failure](err); ok {
 		answer = f.where + " " + f.code
 	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "fakewsl:", err)

@@ -78,8 +78,8 @@ func (m *lazyMatcher) link(to int) {
 
 // find looks for the longest match at position i of more than have bytes, at
 // least 3, and at most limit, among those that links[i] leads to; n is have if
-// there is none.
-func (m *lazyMatcher) find(i uint16, have, limit uint, depth int, nice uint) (n, dist uint) {
+// there is none. back, at most maxDist, is how many bytes precede i.
+func (m *lazyMatcher) find(i uint16, have, limit, back uint, depth int, nice uint) (n, dist uint) {
 	n = have
 	d := uint(m.links[i])
 	if uint16(d-1) >= linkNear-1 {
@@ -95,7 +95,7 @@ func (m *lazyMatcher) find(i uint16, have, limit uint, depth int, nice uint) (n,
 		depth--
 		step := uint(m.links[c])
 		d += step
-		if d > maxDist {
+		if d > back {
 			return n, dist
 		}
 		c -= uint16(step)
@@ -104,7 +104,7 @@ func (m *lazyMatcher) find(i uint16, have, limit uint, depth int, nice uint) (n,
 	// fewer members, follow that one, testing the other place.
 	t := i + uint16(n) - 3
 	if e := uint(m.links[t]); e > d {
-		if e >= linkNear {
+		if e >= linkNear || e > back {
 			return n, dist
 		}
 		d = e
@@ -131,7 +131,7 @@ func (m *lazyMatcher) find(i uint16, have, limit uint, depth int, nice uint) (n,
 		}
 		step := uint(m.links[c])
 		d += step
-		if d > maxDist {
+		if d > back {
 			return n, dist
 		}
 		c -= uint16(step)
@@ -183,7 +183,7 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token
 			n, dist = 3, uint(link-linkNear)
 		} else if link < linkNear {
 			limit := min(uint(len(plain)-at), maxMatch)
-			n, dist = m.find(uint16(at), 3, limit, m.depth, min(nice, limit))
+			n, dist = m.find(uint16(at), 3, limit, min(uint(at), maxDist), m.depth, min(nice, limit))
 		}
 		if dist == 0 {
 			at++
@@ -197,7 +197,7 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token
 				break
 			}
 			limit := min(uint(len(plain)-at-1), maxMatch)
-			n2, dist2 := m.find(uint16(at+1), max(n-1, 3), limit, m.next, min(nice, limit))
+			n2, dist2 := m.find(uint16(at+1), max(n-1, 3), limit, min(uint(at+1), maxDist), m.next, min(nice, limit))
 			if dist2 == 0 || n2 < n || 4*(int(n2)-int(n))+bits.Len(dist)-bits.Len(dist2) <= 2 {
 				break
 			}

@@ -117,19 +117,30 @@ func (o *Output) Write(p []byte) (int, error) {
 }
 
 // checkHostName refuses names that Windows takes for something else than the
-// file that the user sees: devices and alternate data streams.
+// file that the user sees.
 func checkHostName(path string) error {
 	if filepath.Separator != '\\' {
 		return nil
 	}
-	base := filepath.Base(path)
-	stem, _, _ := strings.Cut(base, ".")
-	if strings.Contains(strings.TrimPrefix(path, filepath.VolumeName(path)), ":") {
+	return checkWindowsName(strings.TrimPrefix(path, filepath.VolumeName(path)))
+}
+
+// checkWindowsName refuses alternate data streams, devices and endings that
+// Windows drops. NUL alone is fine: what is written to it is meant to be lost.
+// See https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
+func checkWindowsName(path string) error {
+	base := path[strings.LastIndexAny(path, `\/`)+1:]
+	stem, _, dotted := strings.Cut(strings.ToUpper(base), ".")
+	stem = strings.TrimRight(stem, " ")
+	port := strings.TrimPrefix(strings.TrimPrefix(stem, "COM"), "LPT")
+	switch {
+	case strings.Contains(path, ":"):
 		return errors.New("a colon in the name would write an alternate data stream")
-	}
-	switch strings.ToUpper(strings.TrimRight(stem, " ")) {
-	case "CON", "PRN", "AUX", "COM1", "COM2", "COM3", "COM4", "LPT1", "LPT2", "LPT3":
-		return fmt.Errorf("%s is a device name", stem)
+	case strings.TrimRight(base, ". ") != base:
+		return errors.New("the name ends in a dot or a blank, which Windows drops")
+	case stem == "CON", stem == "PRN", stem == "AUX", stem == "CONIN$", stem == "CONOUT$", stem == "NUL" && dotted,
+		port != stem && len([]rune(port)) == 1 && strings.Contains("0123456789¹²³", port):
+		return fmt.Errorf("%s is a device of Windows", stem)
 	}
 	return nil
 }

@@ -98,3 +98,19 @@ func TestPrivateOutput(t *testing.T) {
 		t.Errorf("mode %v, want 0600", st.Mode())
 	}
 }
+
+func TestCheckWindowsName(t *testing.T) {
+	for _, name := range []string{"out.tar", `\a\b c\out.tar`, "/a/.hidden", "nul", "NUL", "nulx.tar", "com.tar", "com10.tar", "lpt.tar", "console.tar"} {
+		if err := checkWindowsName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{
+		"a.tar:b.tar", `\a:b\c.tar`, "nul.tar", "CON", "con.tar", "aux .tar", "COM1", `\x\com9.tar.gz`, "lpt0.tar", "com¹.tar", "conin$",
+		"x.", "x ", `\a\x.tar.`,
+	} {
+		if checkWindowsName(name) == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+}

@@ -3,9 +3,9 @@ package cmd
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/ui"
 	"github.com/wslimg/wslimg/internal/wsl"
 )
@@ -65,24 +65,14 @@ func (im *importer) text() {
 		b.WriteString("registered\n")
 	}
 	line("name", r.Name)
-	line("location", printable(r.Location))
+	line("location", fsys.Printable(r.Location))
 	for _, s := range r.Seeds {
-		line("seed", printable(s))
+		line("seed", fsys.Printable(s))
 	}
 	if im.dryRun {
-		line("command", printable(r.Command))
+		line("command", fsys.Printable(r.Command))
 	}
 	line("start", r.Start)
 	line("remove", r.Remove)
 	fmt.Fprint(im.err, b.String())
-}
-
-// printable is a Windows path fit for the terminal; its backslashes stay.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }

@@ -249,7 +249,7 @@ func FuzzReplay(f *testing.F) {
 		header := make([]byte, basicBlock)
 		be.PutUint32(header[300:], formatLinux)
 		copy(header[304:], j.uuid[:])
-		r := &replayer{fs: fs, cancelled: map[bufferID]int{}, pending: map[int64]bool{}}
+		r := newReplayer(fs)
 		for _, commit := range []func(*transaction) error{r.noteCancelled, r.apply} {
 			ts := transactions{j: j, open: map[uint32]*transaction{}, commit: commit}
 			if err := ts.record(record{header: header, ops: 1 << 30, lsn: 1<<40 + 5}, bytes.Clone(data)); err != nil {

@@ -1,6 +1,8 @@
 package xfs
 
 import (
+	"bytes"
+	"maps"
 	"slices"
 	"sort"
 
@@ -15,17 +17,39 @@ import (
 
 // intent is a logged promise. All kinds have their id at the same place.
 type intent struct {
-	kind    uint16
-	id      uint64
+	intentID
+	seq     int // in the log
 	regions [][]byte
 }
+
+// intentID tells intents apart that are open at the same time.
+type intentID struct {
+	kind uint16
+	id   uint64
+}
+
+// Limits of what can be open: an inode is locked for as long as something was
+// promised for it.
+const (
+	maxIntents      = 1 << 14
+	maxInodeIntents = 64
+)
 
 // promise notes an intent.
 func (r *replayer) promise(it *item) error {
 	if len(it.regions[0]) < 16 {
 		return ondisk.Corruptf(ondisk.NoOffset, "log intent of kind %#x with %d bytes", it.kind(), len(it.regions[0]))
 	}
-	r.intents = append(r.intents, &intent{it.kind(), le.Uint64(it.regions[0][8:]), it.regions})
+	if len(r.intents) >= maxIntents {
+		return ondisk.Unsupportedf("xfs log with more than %d unfinished changes", maxIntents)
+	}
+	id := intentID{it.kind(), le.Uint64(it.regions[0][8:])}
+	in := &intent{intentID: id, seq: r.promises}
+	for _, b := range it.regions {
+		in.regions = append(in.regions, bytes.Clone(b)) // lets the record go
+	}
+	r.promises++
+	r.intents[id] = in
 	return nil
 }
 
@@ -35,13 +59,7 @@ func (r *replayer) done(it *item) error {
 	if len(it.regions[0]) < 16 {
 		return ondisk.Corruptf(ondisk.NoOffset, "log intent done of kind %#x with %d bytes", it.kind(), len(it.regions[0]))
 	}
-	kind, id := it.kind()-1, le.Uint64(it.regions[0][8:])
-	for i, in := range r.intents {
-		if in.kind == kind && in.id == id {
-			r.intents = append(r.intents[:i], r.intents[i+1:]...)
-			break
-		}
-	}
+	delete(r.intents, intentID{it.kind() - 1, le.Uint64(it.regions[0][8:])})
 	return nil
 }
 
@@ -74,7 +92,8 @@ const (
 )
 
 // take decodes what is left of the intents at the log's end.
-func (in *intents) take(list []*intent) error {
+func (in *intents) take(open map[intentID]*intent) error {
+	list := slices.SortedFunc(maps.Values(open), func(a, b *intent) int { return a.seq - b.seq })
 	in.maps, in.attrs = map[uint64][]mapIntent{}, map[uint64][]attrIntent{}
 	for _, it := range list {
 		var err error
@@ -113,7 +132,7 @@ func (in *intents) takeMap(b []byte) error {
 	default:
 		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent of type %d", flags&mapType)
 	}
-	if m.n == 0 || m.off >= 1<<54 {
+	if m.n == 0 || m.off >= 1<<54 || len(in.maps[ino]) >= maxInodeIntents {
 		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent for blocks %#x+%d", m.off, m.n)
 	}
 	in.maps[ino] = append(in.maps[ino], m)
@@ -142,7 +161,7 @@ func (in *intents) takeAttr(regions [][]byte) error {
 	}
 	nameLen, valueLen := uint64(le.Uint32(f[28:])), uint64(le.Uint32(f[32:]))
 	a := attrIntent{flags: flags & attrNamespace, remove: op == attrRemove}
-	if len(regions) < 2 || nameLen > uint64(len(regions[1])) {
+	if len(regions) < 2 || nameLen > uint64(len(regions[1])) || len(in.attrs[ino]) >= maxInodeIntents {
 		return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent: name of %d bytes", nameLen)
 	}
 	a.name = regions[1][:nameLen]

@@ -80,7 +80,7 @@ func TestPromisedAttributes(t *testing.T) {
 		{"exchange", []*item{{regions: [][]byte{append([]byte{0x48, 0x12}, make([]byte, 86)...)}}}, "xfs log with an unfinished exchange of two files' contents: mount and unmount the filesystem"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := replayer{fs: &FS{}}
+			r := newReplayer(&FS{})
 			for _, it := range c.items {
 				if err := r.other(it); err != nil {
 					t.Fatal(err)

@@ -95,7 +95,7 @@ type record struct {
 	version   uint32
 	length    int64 // bytes of data, a claim until checked
 	lsn, tail lsn
-	ops       int
+	ops       uint32
 	size      int64 // of the buffer it was written from
 }
 
@@ -106,7 +106,7 @@ func decodeRecord(b []byte, block int64) record {
 		cycle: be.Uint32(b[4:]), version: be.Uint32(b[8:]),
 		length: int64(int32(be.Uint32(b[12:]))),
 		lsn:    lsn(be.Uint64(b[16:])), tail: lsn(be.Uint64(b[24:])),
-		ops:  int(be.Uint32(b[40:])),
+		ops:  be.Uint32(b[40:]),
 		size: int64(int32(be.Uint32(b[320:]))),
 	}
 }

@@ -9,8 +9,13 @@ import (
 // for concurrent reading once recovery is done.
 type overlay struct {
 	blockdev.Device
-	pages map[int64]*page
+	pages   map[int64]*page
+	written int64 // bytes, those written again included
 }
+
+// maxWritten bounds the work that a log can ask for: most items write about
+// what they hold, but one of 40 bytes makes 64 inodes.
+const maxWritten = 32 << 30
 
 // pageLog is the grain at which recovered bytes are kept.
 const pageLog = 12
@@ -39,6 +44,9 @@ func (o *overlay) ReadAt(p []byte, off int64) (int, error) {
 func (o *overlay) write(p []byte, off int64) error {
 	if off < 0 || off > o.Size()-int64(len(p)) {
 		return ondisk.Corruptf(off, "log item: %d bytes past the volume's end", len(p))
+	}
+	if o.written += int64(len(p)); o.written > maxWritten {
+		return ondisk.Unsupportedf("xfs log that writes more than %d bytes", int64(maxWritten))
 	}
 	for len(p) > 0 {
 		pg := o.pages[off>>pageLog]

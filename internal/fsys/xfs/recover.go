@@ -55,7 +55,7 @@ func (fs *FS) warn(text string) {
 func (fs *FS) replay(j *journal, s span) error {
 	fs.over = &overlay{Device: fs.raw, pages: map[int64]*page{}}
 	fs.dev, fs.reowned = fs.over, map[uint64]bool{}
-	r := &replayer{fs: fs, cancelled: map[bufferID]int{}, pending: map[int64]bool{}}
+	r := newReplayer(fs)
 	for _, commit := range []func(*transaction) error{r.noteCancelled, r.apply} {
 		ts := transactions{j: j, open: map[uint32]*transaction{}, commit: commit}
 		var bad int64

@@ -35,8 +35,16 @@ type replayer struct {
 	cancelled map[bufferID]int // freed buffers, and how often each is freed
 	lsn       lsn              // of the transactions being applied
 	pending   map[int64]bool   // buffers changed at that LSN
-	intents   []*intent
+	intents   map[intentID]*intent
+	promises  int // intents met
 }
+
+func newReplayer(fs *FS) *replayer {
+	return &replayer{fs: fs, cancelled: map[bufferID]int{}, pending: map[int64]bool{}, intents: map[intentID]*intent{}}
+}
+
+// maxCancelled bounds the freed buffers held in memory.
+const maxCancelled = 1 << 22
 
 // bufferID is a buffer of metadata: its place and size in 512-byte sectors.
 type bufferID struct{ sector, n int64 }
@@ -52,8 +60,11 @@ func (r *replayer) noteCancelled(t *transaction) error {
 		if err != nil {
 			return err
 		}
-		if b.flags&bufferCancel != 0 {
-			r.cancelled[b.id]++
+		if b.flags&bufferCancel == 0 {
+			continue
+		}
+		if r.cancelled[b.id]++; len(r.cancelled) > maxCancelled {
+			return ondisk.Unsupportedf("xfs log that frees more than %d blocks of metadata", maxCancelled)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 const (
 	bufferFormat = 20 // bytes before the bitmap
 	bufferChunk  = 128
+	maxBitmap    = 64 // words; those of 64 KiB are 16
 
 	bufferInodes = 1 << 0 // only the links of unlinked inodes count
 	bufferCancel = 1 << 1 // the buffer is freed
@@ -31,7 +32,7 @@ func decodeBuffer(it *item) (buffer, error) {
 		return buffer{}, ondisk.Corruptf(ondisk.NoOffset, "log buffer item of %d bytes", len(f))
 	}
 	words := le.Uint32(f[16:])
-	if uint64(words)*4 > uint64(len(f)-bufferFormat) {
+	if words > maxBitmap || int(words)*4 > len(f)-bufferFormat {
 		return buffer{}, ondisk.Corruptf(ondisk.NoOffset, "log buffer item with %d words of bitmap in %d bytes", words, len(f))
 	}
 	b := buffer{
@@ -81,8 +82,8 @@ func (r *replayer) buffer(b buffer) error {
 			return err
 		}
 		bit += n
+		r.pending[off] = true
 	}
-	r.pending[off] = true
 	if off == 0 {
 		return r.superblock()
 	}

@@ -18,7 +18,7 @@ func (r *replayer) createInodes(it *item) error {
 	count, size, blocks := uint64(be.Uint32(f[12:])), be.Uint32(f[16:]), uint64(be.Uint32(f[20:]))
 	fsb := agno<<sb.agBlockLog | agbno
 	if agno >= sb.agCount || agbno >= 1<<sb.agBlockLog || sb.checkBlocks(fsb, blocks) != nil ||
-		int64(size) != sb.inodeSize || count>>sb.inopbLog != blocks || count > inodesPerChunk*inodesPerChunk {
+		int64(size) != sb.inodeSize || count>>sb.inopbLog != blocks || count > max(inodesPerChunk, uint64(1)<<sb.inopbLog) {
 		return ondisk.Corruptf(ondisk.NoOffset, "log inode chunk item: %d inodes of %d bytes in blocks %#x+%d", count, size, fsb, blocks)
 	}
 	off := sb.blockOffset(fsb)

@@ -59,7 +59,9 @@ func (p *bar) Phase(name string, total int64) {
 		progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription(name),
 		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionUseIECUnits(true),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
+		// no clock of its own, which would draw on beside the next phase
+		progressbar.OptionSetSpinnerChangeInterval(0))
 	_ = p.b.RenderBlank() // shows the phase before its first bytes
 }
 

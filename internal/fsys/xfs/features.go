@@ -2,22 +2,16 @@ package xfs
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
-// Bits of sb_versionnum.
+// Bits of sb_versionnum that matter to a reader.
 const (
-	versionAttr     = 0x0010
-	versionNlink    = 0x0020
 	versionQuota    = 0x0040
-	versionAlign    = 0x0080
-	versionDalign   = 0x0100
 	versionShared   = 0x0200
 	versionLogV2    = 0x0400
 	versionSector   = 0x0800
-	versionExtFlag  = 0x1000
 	versionDirV2    = 0x2000
 	versionASCIICI  = 0x4000
 	versionMoreBits = 0x8000
@@ -33,13 +27,9 @@ const (
 	features2Known     = features2LazyCount | features2Attr2 | features2ProjID32 | features2CRC | features2FileType
 )
 
-// Bits of sb_features_ro_compat, version 5. None changes what a reader does.
-const (
-	roCompatFinobt = 1 << iota
-	roCompatRmapbt
-	roCompatReflink
-	roCompatInobtCount
-)
+// roCompatNames are the bits of sb_features_ro_compat, version 5, from the
+// lowest. None changes what a reader does.
+var roCompatNames = []string{"finobt", "rmapbt", "reflink", "inobtcount"}
 
 // Bits of sb_features_incompat, version 5.
 const (
@@ -129,16 +119,14 @@ func (f features) names() []string {
 	add("ascii-ci", f.version&versionASCIICI != 0)
 	add("ftype", f.fileType())
 	add("quota", f.version&versionQuota != 0)
-	for i, name := range []string{"finobt", "rmapbt", "reflink", "inobtcount"} {
+	for i, name := range roCompatNames {
 		add(name, f.roCompat&(1<<i) != 0)
 	}
 	for i, name := range []string{"", "sparse", "metauuid", "bigtime", "", "nrext64", "exchange", "parent", "metadir", "zoned", "zone-gaps"} {
 		add(name, name != "" && f.incompat&(1<<i) != 0)
 	}
-	if unknown := f.roCompat >> 4; unknown != 0 {
-		add(fmt.Sprintf("ro-compat-%#x", unknown<<4), true)
+	if unknown := f.roCompat >> len(roCompatNames) << len(roCompatNames); unknown != 0 {
+		add(fmt.Sprintf("ro-compat-%#x", unknown), true)
 	}
 	return names
 }
-
-func (f features) String() string { return strings.Join(f.names(), " ") }

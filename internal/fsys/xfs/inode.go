@@ -24,8 +24,6 @@ const (
 	formatLocal
 	formatExtents
 	formatBtree
-	formatUUID
-	formatMetaBtree
 )
 
 // Bits of di_flags and di_flags2 that matter to a reader.

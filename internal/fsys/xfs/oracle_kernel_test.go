@@ -131,5 +131,5 @@ func compareFilled(t *testing.T, image string, entries int) {
 	}
 	dir, _ = mount(t, image, "ro")
 	n := compare(t, dev, fs, dir)
-	t.Logf("%d entries, %s", n, fs.sb.feat)
+	t.Logf("%d entries, %s", n, fs.sb.feat.names())
 }

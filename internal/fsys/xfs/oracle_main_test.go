@@ -102,7 +102,7 @@ func compareTool(image, manifest string) int {
 			fmt.Printf("%.300s\n", line)
 		}
 	}
-	fmt.Printf("%d entries, %d lines differ, dirty %t, %s\n", len(got), len(d), fs.info.Dirty, fs.sb.feat)
+	fmt.Printf("%d entries, %d lines differ, dirty %t, %s\n", len(got), len(d), fs.info.Dirty, fs.sb.feat.names())
 	if len(d) > 0 || err != nil {
 		return 1
 	}

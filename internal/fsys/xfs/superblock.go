@@ -18,7 +18,6 @@ var be = binary.BigEndian
 // "XFS Algorithms & Data Structures" document.
 const (
 	sbMagic = 0x58465342 // "XFSB"
-	sbSize  = 304        // bytes of struct xfs_dsb
 	sbCRC   = 224        // offset of sb_crc
 
 	minBlockLog, maxBlockLog   = 9, 16
@@ -47,9 +46,9 @@ type superblock struct {
 	rootIno                        uint64
 	inodeAlign                     uint64 // filesystem blocks
 
-	logStart            uint64 // filesystem block; 0: the log is on another device
-	logBlocks           uint64
-	logSectSize, logsun int64 // bytes; logsun is the log's stripe unit
+	logStart  uint64 // filesystem block; 0: the log is on another device
+	logBlocks uint64
+	logsun    int64 // the log's stripe unit in bytes
 
 	rt realtime
 
@@ -197,13 +196,11 @@ func (sb *superblock) checkGroups() error {
 
 // checkLog checks size, sector and place of the log.
 func (sb *superblock) checkLog(b []byte, version uint16) error {
-	sb.logSectSize = basicBlock
 	logSectLog, logSectSize := b[193], int64(be.Uint16(b[194:]))
 	if version&versionSector != 0 {
 		if logSectLog < minSectLog || logSectLog > maxSectLog || logSectSize != 1<<logSectLog {
 			return ondisk.Corruptf(194, "superblock: log sector size %d, log2 %d", logSectSize, logSectLog)
 		}
-		sb.logSectSize = logSectSize
 	}
 	switch {
 	case sb.logBlocks == 0 || sb.logBlocks > maxLogBlocks || sb.logBlocks<<sb.blockLog > maxLogBytes:

@@ -99,20 +99,19 @@ func (a *archive) arch() string            { return "" }
 func (a *archive) path() string            { return a.Name() }
 func (a *archive) result() *convert.Result { return nil }
 
+// write passes the file on. Whoever takes no more of it has enough, as an archive
+// may be padded beyond its end, or has failed: wsl.exe tells which.
 func (a *archive) write(ctx context.Context, w io.Writer, report convert.Reporter) error {
 	report.Phase("writing", a.Size())
 	const piece = 1 << 20
 	buf := make([]byte, piece)
-	for off := int64(0); off < a.Size(); off += piece {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	for off := int64(0); off < a.Size() && ctx.Err() == nil; off += piece {
 		n, err := a.ReadAt(buf, off)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
-			return err
+			break
 		}
 		report.Add(int64(n))
 	}

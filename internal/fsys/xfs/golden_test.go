@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 // TestMutated reads damaged copies of the golden images, once with checksums
 // that tell the damage, once without.
 func TestMutated(t *testing.T) {
-	const random, fields = 40, 80
+	const random, fields = 30, 60
 	seed := uint64(1)
 	for name, image := range golden(t) {
 		t.Run(name, func(t *testing.T) {

@@ -139,6 +139,11 @@ func TestImportCancelled(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFake(t, "FAKEWSL_FAULT="+tt.fault)
+			if tt.name == "reader hangs" { // and is killed at last
+				old := endGrace
+				endGrace = time.Second
+				t.Cleanup(func() { endGrace = old })
+			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			pressed := errors.New("Ctrl-C")

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	case "cmd":
 		os.Exit(fakewsl.CmdMain())
 	}
-	endGrace, busyGrace, busyRetry = 2*time.Second, 10*time.Second, 10*time.Millisecond
+	busyGrace, busyRetry = 20*time.Second, 10*time.Millisecond
 	os.Exit(m.Run())
 }
 

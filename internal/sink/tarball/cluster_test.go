@@ -81,11 +81,12 @@ func clusterTree(t testing.TB, dev blockdev.Device, size int64) *tree.Tree {
 	return tr
 }
 
+// textDevice holds text of which deflate leaves about half.
 func textDevice(n int) memDevice {
 	r := rand.New(rand.NewPCG(3, 4))
 	var b bytes.Buffer
 	for b.Len() < n {
-		fmt.Fprintf(&b, "%d %x the quick brown fox\n", r.Uint32N(1000), r.Uint64())
+		fmt.Fprintf(&b, "%d %x the quick brown fox %x\n", r.Uint32N(1000), r.Uint64(), r.Uint64())
 	}
 	return b.Bytes()[:n]
 }

@@ -154,3 +154,41 @@ func FuzzEncode(f *testing.F) {
 		})
 	})
 }
+
+// Gaps far apart leave stretches of the piece that no matcher has seen; neither
+// those nor what an Encoder did before may show.
+func TestEncodeFarGaps(t *testing.T) {
+	text := plainSamples()["text"]
+	rng := rand.New(rand.NewPCG(12, 13))
+	var d Decoder
+	for level := LevelFast; level <= LevelSmall; level++ {
+		used := NewEncoder(level)
+		for range 12 {
+			var plain []byte
+			var calls []func(e *Encoder)
+			for len(plain) < 600_000 {
+				gap := rng.IntN(20_000)
+				plain = append(plain, text[rng.IntN(len(text)-gap):][:gap]...)
+				part := text[rng.IntN(len(text)/2):][:rng.IntN(90_000)]
+				stored := stdDeflate(t, part, 1)
+				if _, _, err := d.Inflate(make([]byte, len(part)), stored); err != nil {
+					t.Fatal(err)
+				}
+				at, s := len(plain), d.Stream()
+				calls = append(calls, func(e *Encoder) { e.Splice(at, len(part), stored, s) })
+				plain = append(plain, part...)
+			}
+			encode := func(e *Encoder) []byte {
+				for _, c := range calls {
+					c(e)
+				}
+				return e.Encode(nil, plain)
+			}
+			got := encode(used)
+			if !bytes.Equal(got, encode(NewEncoder(level))) {
+				t.Fatalf("level %d: the output depends on what was encoded before", level)
+			}
+			decodeBoth(t, append(got, Final...), plain)
+		}
+	}
+}

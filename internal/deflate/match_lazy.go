@@ -140,10 +140,11 @@ func (m *lazyMatcher) find(i uint16, have, limit, back uint, depth int, nice uin
 
 // more makes links for some positions from at on, but none from end on.
 func (m *lazyMatcher) more(plain []byte, at, end int) {
-	if m.ready-at < linkBatch+2*maxMatch && m.ready < len(plain) {
-		n := min(len(plain)-m.ready, maxDist-linkBatch-2*maxMatch-16)
-		m.w.fill(m.ready, plain[m.ready:m.ready+n])
-		m.ready += n
+	if m.ready < min(at+linkBatch+2*maxMatch, len(plain)) {
+		// So much that maxDist bytes before at stay.
+		to := min(at+windowSize-maxDist-8, len(plain))
+		m.w.fill(m.ready, plain[m.ready:to])
+		m.ready = to
 	}
 	m.link(min(at+linkBatch, end))
 	if m.linked == end {

@@ -34,8 +34,8 @@ const (
 // matches with what precedes them in the piece. The output depends on the
 // arguments alone, not on pieces encoded before.
 //
-// An Encoder is scratch space of about a megabyte, to be reused, one a
-// goroutine.
+// A piece is best about a megabyte long, and at most 64 MiB. An Encoder is scratch
+// space of about a megabyte, to be reused, one a goroutine.
 type Encoder struct {
 	level   Level
 	w       blockWriter

@@ -14,8 +14,6 @@ import "math/bits"
 //	link:     0-5 bits to consume; 8-11 subtable bits; 16-27 subtable start; entryOdd|entryLink
 //	end:      0-5 bits to consume; entryOdd|entryEnd
 //	invalid:  entryOdd
-//
-// The first five bits pass 31 nowhere, so that consumed bits never exceed 28.
 const (
 	entryLit  = 1 << 31
 	entryOdd  = 1 << 15 // none of literal, length, distance

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Compares whole conversions of a Debian cloud image, wslimg's and the peers'.
 #
-#	bench.sh [ROUNDS [IMAGES]]
+#	bench.sh [ROUNDS [IMAGES [PATTERN]]]
 #
 # runs every way once a round, in turn, so that a change of the machine's speed
 # meets all alike (default 5 rounds), and prints the median of CPU seconds
@@ -17,6 +17,7 @@ set -euo pipefail
 rounds=${1:-5}
 here=$(cd "$(dirname "$0")" && pwd)
 images=${2:-${WSLIMG_CACHE:-$here/../.cache}/debian}
+pattern=${3:-.}
 work=$(mktemp -d)
 trap 'mountpoint -q "$work/mnt" && umount "$work/mnt"; rm -rf "$work"' EXIT
 mkdir "$work/mnt"
@@ -50,8 +51,10 @@ ours() { # IMAGE OUT FLAG...
 	"$work/wslimg" convert -q --force "$@" "$image" "$out"
 }
 
-# The ways: name, the name of what it is compared with, image, output, command.
-ways() {
+ways() { allways | awk -v pattern="$pattern" '$1 ~ pattern'; }
+
+# All ways: name, the name of what it is compared with, image, output, command.
+allways() {
 	local d=$images/debian
 	cat <<-END
 		manual-pigz-6      manual-pigz-6     $d.zlib.qcow2 gz  manual pigz -6 -p2

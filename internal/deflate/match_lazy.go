@@ -43,7 +43,11 @@ type lazyMatcher struct {
 	lazyParams
 }
 
+// reset forgets the piece before, all of it: what this one makes may depend on
+// nothing else, and clearing is cheap beside a search.
 func (m *lazyMatcher) reset() {
+	m.links = [windowSize]uint16{}
+	m.w = window{}
 	m.head3 = [1 << hash3Bits]uint16{}
 	m.head4 = [1 << hash4Bits]uint16{}
 	m.ready, m.linked = 0, 0

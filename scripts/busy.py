@@ -17,6 +17,8 @@ import os
 import random
 import struct
 import subprocess
+import sys
+import time
 
 SHUTDOWN = 0x8004587D  # XFS_IOC_GOINGDOWN, EXT4_IOC_SHUTDOWN
 FLUSH, NOFLUSH = 1, 2
@@ -25,6 +27,17 @@ FICLONE = 0x40049409
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+
+
+def copy_still(image, copy):
+    """Copies the image as it was at one moment: what it still equals afterwards
+    was all there when the copy ended. The kernel comes to rest by itself."""
+    for _ in range(100):
+        subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+        if subprocess.run(["cmp", "-s", image, copy]).returncode == 0:
+            return
+        time.sleep(0.05)
+    sys.exit(f"busy.py: {image} is always being written to")
 
 
 class Busy:
@@ -161,7 +174,7 @@ def main():
     if args.end in ("copy", "freeze"):
         if args.end == "freeze":
             fcntl.ioctl(top, FIFREEZE, 0)
-        subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+        copy_still(image, copy)
         if args.end == "freeze":
             fcntl.ioctl(top, FITHAW, 0)
     elif args.end != "none":

@@ -93,9 +93,12 @@ if missing resized; then
 	truncate -s 40M resized.tmp
 	mke2fs -q -F -t ext4 -b 1024 -g 1024 resized.tmp
 	mounted resized.tmp "" fill "$mnt" --block 1024 --sections dirs,names,symlinks,acls
+	# resize2fs insists on a check that is newer than the last mount.
 	truncate -s 400M resized.tmp
-	resize2fs resized.tmp >resize.log 2>&1
+	e2fsck -fy resized.tmp >resize.log 2>&1
+	resize2fs resized.tmp >>resize.log 2>&1
 	mounted resized.tmp "" busy "$mnt" --steps 300
+	e2fsck -fy resized.tmp >>resize.log 2>&1
 	resize2fs resized.tmp 96M >>resize.log 2>&1
 	mv resized.tmp resized.img
 fi

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wslimg/wslimg/internal/fsys/fsystest"
 )
 
 // crashes are ways to have a journal.
@@ -49,7 +51,9 @@ func TestKernelCrash(t *testing.T) {
 					b.fsync()
 				}
 				copied := fmt.Sprintf("%s.%d", image, point)
-				run(t, "cp", "--sparse=always", image, copied)
+				if err := fsystest.CopyStill(t.Context(), image, copied); err != nil {
+					t.Fatal(err)
+				}
 				sameAsKernel(t, copied, "rw,noatime")
 				os.Remove(copied)
 			}

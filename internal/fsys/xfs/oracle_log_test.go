@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wslimg/wslimg/internal/fsys/fsystest"
 )
 
 // makeImage makes a filesystem of size bytes; small ones, which mkfs.xfs only
@@ -314,7 +316,9 @@ func crash(t *testing.T, image, dir string, umount func(), how string) {
 	t.Helper()
 	ours, theirs := image+".ours", image+".theirs"
 	if how == "copy" {
-		run(t, "cp", image, ours)
+		if err := fsystest.CopyStill(t.Context(), image, ours); err != nil {
+			t.Fatal(err)
+		}
 	} else {
 		if how != "is down" {
 			run(t, "xfs_io", "-x", "-c", how, dir)

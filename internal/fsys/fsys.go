@@ -114,4 +114,5 @@ type Dirent struct {
 	Name string
 	Ino  Ino
 	Type uint32 // ModeDir …; 0 where the directory does not tell
+	Off  int64  // byte of the volume where the entry is, for messages
 }

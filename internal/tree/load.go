@@ -88,6 +88,7 @@ type name struct {
 	base string // the entry's own name
 	path int    // length of the path
 	ino  fsys.Ino
+	off  int64 // of the entry on the volume
 	node *Node
 }
 
@@ -121,7 +122,7 @@ func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
 			if err := l.spend(nameCost + len(e.Name)); err != nil {
 				return nil, d.wrap(err)
 			}
-			found = append(found, name{up: d, base: e.Name, path: path, ino: e.Ino})
+			found = append(found, name{up: d, base: e.Name, path: path, ino: e.Ino, off: e.Off})
 			d.node.entries = append(d.node.entries, Entry{Name: e.Name})
 		}
 		if err := d.sortEntries(); err != nil {
@@ -151,7 +152,7 @@ func (l *loader) nodes(ctx context.Context, found []name) ([]name, error) {
 				below = append(below, *e)
 			}
 		} else if e.node.IsDir() {
-			return nil, e.wrap(ondisk.Corruptf(ondisk.NoOffset, "directory has a second name"))
+			return nil, e.wrap(ondisk.Corruptf(e.off, "directory has a second name"))
 		}
 		e.node.Links++
 		k, _ := e.up.node.find(e.base)

@@ -81,7 +81,7 @@ func TestLoad(t *testing.T) {
 func TestLoadErrors(t *testing.T) {
 	for want, fs := range map[string]fakeFS{
 		"/d/missing: inode 1099511627776: no such inode, at byte 0x1000": {1: {{Name: "d", Ino: 2}}, 2: {{Name: "missing", Ino: missing}}},
-		"/d/up: inode 1: directory has a second name":                    {1: {{Name: "d", Ino: 2}}, 2: {{Name: "up", Ino: 1}}},
+		"/d/up: inode 1: directory has a second name, at byte 0x4010":    {1: {{Name: "d", Ino: 2}}, 2: {{Name: "up", Ino: 1, Off: 0x4010}}},
 		"/d: inode 2: name \"twin\" stands twice":                        {1: {{Name: "d", Ino: 2}}, 2: {{Name: "twin", Ino: 3}, {Name: "twin", Ino: 4}}},
 		"root inode 1: mode 0100644 is no directory":                     {},
 	} {

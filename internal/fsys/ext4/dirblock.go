@@ -66,7 +66,7 @@ func (d *dirBlock) entries(yield func(fsys.Dirent) bool) (more bool, err error) 
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 			return false, d.n.errorf(at, "directory entry %q", name)
 		}
-		entry := fsys.Dirent{Name: name, Ino: fsys.Ino(ino)}
+		entry := fsys.Dirent{Name: name, Ino: fsys.Ino(ino), Off: at}
 		if d.fs.sb.hasIncompat(incompatFiletype) && int(e[7]) < len(direntTypes) {
 			entry.Type = direntTypes[e[7]]
 		}

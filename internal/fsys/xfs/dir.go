@@ -162,7 +162,7 @@ func (w *dirWalk) entry(name []byte, ino uint64, ftype byte, off int64) error {
 		}
 		mode = dirTypes[ftype]
 	}
-	if !w.yield(fsys.Dirent{Name: s, Ino: fsys.Ino(ino), Type: mode}, nil) {
+	if !w.yield(fsys.Dirent{Name: s, Ino: fsys.Ino(ino), Type: mode, Off: off}, nil) {
 		w.stopped = true
 	}
 	return nil

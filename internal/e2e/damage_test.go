@@ -33,7 +33,7 @@ func TestDamaged(t *testing.T) {
 		{"L2 entry past the end", "ext4/1k", true, l2PastEnd, 11, false},
 		{"inode checksum", "ext4/1k", false, inodeChecksum, 11, false},
 		{"extent loop", "ext4/nocsum", false, extentLoop, 11, false},
-		{"directory loop", "ext4/1k", false, directoryLoop, 11, true},
+		{"directory loop", "ext4/1k", false, directoryLoop, 11, false},
 		{"truncated XFS", "xfs/b1k", false, truncate, 11, false},
 		{"XFS inode checksum", "xfs/b1k", false, xfsInode, 11, false},
 		{"no filesystem", "ext4/1k", false, wiped, 10, true},

@@ -293,7 +293,7 @@ func TestXz(t *testing.T) {
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(uint64(1), uint64(2), uint16(50), false)
 	f.Fuzz(func(t *testing.T, s1, s2 uint64, entries uint16, byPath bool) {
-		tr := randomTree(t, rand.New(rand.NewPCG(s1, s2)), int(entries)%200)
+		tr := randomTree(t, rand.New(rand.NewPCG(s1, s2)), int(entries)%40)
 		o := Options{Format: Gzip}
 		if byPath {
 			o.Order = tree.Path

@@ -120,8 +120,10 @@ func (f *editFlags) plan(out string, force bool) (*editPlan, error) {
 	for _, step := range []func(*editPlan) error{
 		f.planFiles,
 		func(p *editPlan) error { return f.planConf(p, force) },
-		func(p *editPlan) error { return f.planUser(p, force) },
+		f.planUser,
+		f.planData,
 		func(p *editPlan) error { return f.planReady(p, out) },
+		func(p *editPlan) error { return p.planSeed(force) },
 	} {
 		if err := step(p); err != nil {
 			var pathErr *os.PathError
@@ -212,14 +214,19 @@ func (f *editFlags) planConf(p *editPlan, force bool) error {
 	return err
 }
 
-func (f *editFlags) planUser(p *editPlan, force bool) error {
-	if f.user != "" {
-		e, err := users.New(users.Options{Name: f.user, Later: f.userData != ""})
-		if err != nil {
-			return fmt.Errorf("--user: %w", err)
-		}
-		p.edits = append(p.edits, e)
+func (f *editFlags) planUser(p *editPlan) error {
+	if f.user == "" {
+		return nil
 	}
+	e, err := users.New(users.Options{Name: f.user, Later: f.userData != ""})
+	if err != nil {
+		return fmt.Errorf("--user: %w", err)
+	}
+	p.edits = append(p.edits, e)
+	return nil
+}
+
+func (f *editFlags) planData(p *editPlan) error {
 	if f.userData == "" {
 		if f.metaData != "" {
 			return usagef("--meta-data goes with --user-data")
@@ -236,9 +243,18 @@ func (f *editFlags) planUser(p *editPlan, force bool) error {
 			return err
 		}
 	}
-	e, err := cloudinit.New(*d, force)
+	p.data, p.ready.UserLater = d, d.Decides()
+	return nil
+}
+
+// planSeed comes last: the data is checked against what the other edits made.
+func (p *editPlan) planSeed(force bool) error {
+	if p.data == nil {
+		return nil
+	}
+	e, err := cloudinit.New(*p.data, force)
 	if err == nil {
-		p.edits, p.data = append(p.edits, e), d
+		p.edits = append(p.edits, e)
 	}
 	return err
 }
@@ -270,6 +286,9 @@ func (f *editFlags) planReady(p *editPlan, out string) error {
 	}
 	if p.ready.Profile == ready.Publish && f.user != "" {
 		return usagef("--user: a published image has no user, its first start asks for one; --profile import makes it")
+	}
+	if p.ready.Profile == ready.Lima && p.data != nil {
+		return usagef("--user-data: Lima sets everything up itself, its profile switches cloud-init off")
 	}
 	e, err := ready.New(p.ready)
 	if err == nil {

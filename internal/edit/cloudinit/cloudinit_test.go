@@ -53,11 +53,17 @@ func TestLint(t *testing.T) {
 			want: "CI-NET:2 warning,CI-HOST:3 warning,CI-HOST:4 warning,CI-DISK:5 warning,CI-TZ:6 warning,CI-GRUB:7 info,CI-HOST:8 warning,CI-RESOLV:9 warning"},
 		{name: "limits that are lifted or off", data: "#cloud-config\ntimezone: UTC\nmanage_etc_hosts: true\nmanage_resolv_conf: true\ngrowpart: {mode: 'off'}\nresize_rootfs: false\n",
 			lines: conf("[time]\nuseWindowsTimezone=false\n[network]\ngenerateHosts=0\ngenerateResolvConf=0\n")},
-		{name: "wsl.conf written", data: write("", "[user]\ndefault=joe") + user},
-		{name: "wsl.conf written badly", data: write("", "[boot]\n; x\nsystemd=true\n[user]\ndefault=joe") + user, want: "CI-WSLCONF:6 error,CI-USER:11 warning"},
-		{name: "wsl.conf with a bad value", data: write("", "[boot]\nsystemd=yes"), want: "CI-WSLCONF:6 error"},
-		{name: "wsl.conf with a trap", data: write("", "[filesystem]\numask=22"), want: "CI-WSLCONF:6 warning"},
-		{name: "wsl.conf in base64", data: "#cloud-config\nwrite_files:\n- path: /etc/wsl.conf\n  encoding: b64\n  content: " + base64.StdEncoding.EncodeToString([]byte("; x\n")) + "\n", want: "CI-WSLCONF:5 error"},
+		{name: "wsl.conf written", data: write("", "[boot]\nsystemd=true\n[user]\ndefault=joe") + user},
+		{name: "wsl.conf replaced", data: write("", "[user]\ndefault=joe") + user, lines: conf("[boot]\nsystemd=true\n[user]\ndefault=daemon\n"), want: "CI-WSLCONF:3 warning"},
+		{name: "wsl.conf replaced, systemd not wanted", data: write("", "[user]\ndefault=joe") + user, lines: conf("[boot]\nsystemd=0\n"), want: "CI-WSLCONF:3 warning,CI-NOSYSTEMD:0 error"},
+		{name: "default that nobody makes", data: "#cloud-config\npackages: [git]\n", lines: joe, want: "CI-USER:0 error"},
+		{name: "default that a command may make", data: "#cloud-config\nruncmd: [useradd joe]\n", lines: joe, want: "CI-USER:0 warning"},
+		{name: "script, and a user in the image", data: "#!/bin/sh\n", lines: `f0644 /etc/passwd "root:x:0:0::/root:/bin/sh\ndebian:x:1000:1000::/home/debian:/bin/sh\n"`, want: "CI-USER:0 info"},
+		{name: "no users, and one in the image", data: "#cloud-config\npackages: [git]\n", lines: `f0644 /etc/passwd "debian:x:1000:1000::/home/debian:/bin/sh\n"`},
+		{name: "wsl.conf written badly", data: write("", "[boot]\n; x\nsystemd=true\n[user]\ndefault=joe") + user, want: "CI-WSLCONF:6 error,CI-WSLCONF:3 warning,CI-USER:11 warning"},
+		{name: "wsl.conf with a bad value", data: write("", "[boot]\nsystemd=yes"), want: "CI-WSLCONF:6 error,CI-WSLCONF:3 warning"},
+		{name: "wsl.conf with a trap", data: write("  append: true\n", "[filesystem]\numask=22"), want: "CI-WSLCONF:7 warning"},
+		{name: "wsl.conf in base64", data: "#cloud-config\nwrite_files:\n- path: /etc/wsl.conf\n  encoding: b64\n  content: " + base64.StdEncoding.EncodeToString([]byte("; x\n")) + "\n", want: "CI-WSLCONF:5 error,CI-WSLCONF:3 warning"},
 		{name: "wsl.conf in bad base64", data: "#cloud-config\nwrite_files:\n- path: /etc/../etc/wsl.conf\n  encoding: b64\n  content: '*'\n", want: "CI-WSLCONF:5 error"},
 		{name: "appended", data: write("  append: true\n", "[user]\ndefault=joe") + user, lines: conf("[boot]\nsystemd=true\n")},
 		{name: "appended, first wins", data: write("  append: true\n", "[user]\ndefault=joe") + user, lines: conf("[user]\ndefault=root\n"), want: "CI-APPEND:7 error"},
@@ -106,6 +112,26 @@ func TestLint(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestDecides(t *testing.T) {
+	for data, want := range map[string]bool{
+		"#cloud-config\n" + user:                           true,
+		"#cloud-config\nusers: [default]\n":                false,
+		"#cloud-config\npackages: [git]\n":                 false,
+		"#cloud-config\nruncmd: [x]\n":                     true,
+		"#!/bin/sh\n":                                      true,
+		"#include\nhttps://x/y\n":                          true,
+		"## template: jinja\n#cloud-config\nx: {% if %}\n": true,
+		"#cloud-config\nwrite_files:\n- {path: /etc/wsl.conf, source: {uri: x}}\n":                        true,
+		"#cloud-config\nwrite_files:\n- {path: /etc/wsl.conf, append: true, content: \"[gpu]\\n\"}\n":     false,
+		"#cloud-config-archive\n- '#cloud-config'\n- |\n  #cloud-config\n  users: [joe]\n":                true,
+		"#cloud-config\nwrite_files:\n- path: /etc/wsl.conf\n  content: |\n    [user]\n    default=joe\n": true,
+	} {
+		if got := (&Data{User: []byte(data)}).Decides(); got != want {
+			t.Errorf("%q: %v", data, got)
+		}
 	}
 }
 

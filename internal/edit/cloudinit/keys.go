@@ -83,6 +83,8 @@ func (l *linter) cloudConfig(b []byte, p part, template bool) {
 			}
 		}
 		switch key.Value {
+		case "runcmd", "bootcmd":
+			l.opaque = true
 		case "users", "user":
 			l.usersKey(p, key.Line, value)
 		case "write_files":
@@ -167,7 +169,11 @@ func (l *linter) writeFile(p part, item *yaml.Node) {
 		l.at(p, "CI-CONTENTS", edit.Error, n.Line, `write_files has no key "contents": the file would be empty`, `write "content"`)
 	}
 	where, content := lookup(item, "path"), lookup(item, "content")
-	if where == nil || content == nil || path.Clean(where.Value) != wslconf.Path {
+	if where == nil || path.Clean(where.Value) != wslconf.Path {
+		return
+	}
+	if content == nil { // from a source elsewhere
+		l.opaque = true
 		return
 	}
 	text, err := fileContent(item, content)
@@ -188,17 +194,36 @@ func (l *linter) writeFile(p part, item *yaml.Node) {
 			l.at(p, "CI-WSLCONF", edit.Warn, at(i.Line), wslconf.Path+": "+i.What, "correct the line")
 		}
 	}
-	appended := lookup(item, "append")
-	if appended == nil || off(appended) {
-		l.written = string(text)
-		return
-	}
 	before := string(l.conf.Bytes())
 	if l.written != "" {
 		before = l.written
 	}
+	appended := lookup(item, "append")
+	if appended == nil || off(appended) {
+		l.written = string(text)
+		l.replace(p, where.Line, before)
+		return
+	}
 	l.written = before + string(text)
 	l.compare(p, at, text)
+}
+
+// replace finds settings that are lost when the file is written anew.
+func (l *linter) replace(p part, line int, before string) {
+	old, written := wslconf.Parse([]byte(before), wslconf.Keys), wslconf.Parse([]byte(l.written), wslconf.Keys)
+	var lost []string
+	for _, k := range wslconf.Keys {
+		had, _, ok := old.Get(k.Name)
+		if k.Name == "boot.systemd" && !ok {
+			had, ok = "true", true // converting sets it
+		}
+		if got, _, _ := written.Get(k.Name); ok && got != had {
+			lost = append(lost, k.Name+"="+fsys.Printable(had))
+		}
+	}
+	if lost != nil {
+		l.at(p, "CI-WSLCONF", edit.Warn, line, wslconf.Path+" is replaced, from the second start on it lacks "+strings.Join(lost, ", "), "write these too, or append: true")
+	}
 }
 
 // compare finds settings that are lost when text is put behind what is there.
@@ -261,15 +286,26 @@ func (l *linter) defaultUser() {
 		conf = wslconf.Parse([]byte(l.written), wslconf.Keys)
 	}
 	def, _, set := conf.Get("user.default")
-	switch {
-	case l.makes && !set:
-		l.add("CI-USER", edit.Warn, l.usersAt, "users are made, but no [user] default is set: shells stay root's", "--user "+fsys.Printable(l.users[0]))
-	case l.makes && !slices.Contains(l.users, def) && !l.exists(def):
-		l.add("CI-USER", edit.Error, l.usersAt, "the default user "+fsys.Printable(def)+" is not among the users that are made, nor in the image: shells stay root's", "add it, or change --user")
+	name := fsys.Printable(def)
+	first := func(a users.Account) bool { return a.UID == users.FirstUID }
+	named := func(a users.Account) bool { return a.Name == def }
+	switch known := slices.Contains(l.users, def) || l.account(named) != ""; {
+	case set && !known && l.opaque:
+		l.add("CI-USER", edit.Warn, l.usersAt, "the default user "+name+" is not in the image: shells are root's, unless a script makes it", "add it to users")
+	case set && !known:
+		l.add("CI-USER", edit.Error, l.usersAt, "the default user "+name+" is not among the users that are made, nor in the image: shells are root's", "add it to users, or change --user")
+	case !set && l.makes:
+		l.add("CI-USER", edit.Warn, l.usersAt, "users are made, but no [user] default is set: shells are root's", "--user "+fsys.Printable(l.users[0]))
+	case !set && l.opaque && l.account(first) != "":
+		l.add("CI-USER", edit.Info, 0, "no [user] default is set: shells are root's, unless a script sets it", "--user "+fsys.Printable(l.account(first)))
 	}
 }
 
-func (l *linter) exists(name string) bool {
+// account returns the name of the image's first account that is like that, "" if there is none.
+func (l *linter) account(like func(users.Account) bool) string {
 	accounts, err := users.Accounts(l.t)
-	return err == nil && slices.ContainsFunc(accounts, func(a users.Account) bool { return a.Name == name })
+	if i := slices.IndexFunc(accounts, like); err == nil && i >= 0 {
+		return accounts[i].Name
+	}
+	return ""
 }

@@ -39,6 +39,7 @@ type linter struct {
 	users    []string // that the data makes
 	usersAt  int      // line of the first of them
 	makes    bool     // the data has a users section
+	opaque   bool     // the data has scripts or the like, which may do anything
 	written  string   // what the data would write to wsl.conf, "" for nothing
 	findings []edit.Finding
 }
@@ -60,6 +61,15 @@ func Lint(t *tree.Tree, d Data) ([]edit.Finding, error) {
 		l.metaData()
 	}
 	return l.findings, nil
+}
+
+// Decides tells whether the data may make users or choose WSL's default user,
+// both of which happen after the conversion.
+func (d *Data) Decides() bool {
+	l := &linter{d: d, conf: wslconf.Parse(nil, wslconf.Keys)}
+	l.userData(d.User, part{})
+	_, _, set := wslconf.Parse([]byte(l.written), wslconf.Keys).Get("user.default")
+	return l.makes || l.opaque || set
 }
 
 func (l *linter) add(rule string, sev edit.Severity, line int, what, fix string) {
@@ -133,6 +143,11 @@ func (l *linter) userData(b []byte, p part) {
 }
 
 func (l *linter) kind(kind string, b []byte, p part) {
+	switch kind {
+	case "", "text/cloud-config", "text/cloud-config-archive":
+	default:
+		l.opaque = true
+	}
 	switch kind {
 	case "text/cloud-config":
 		l.cloudConfig(b, p, false)

@@ -112,6 +112,7 @@ func noUser(s *scan) {
 		if set && def != "root" {
 			s.unsetConf("user.default", "user.default is set; Lima's start script must run as root")
 		}
+	case s.o.UserLater: // cloudinit.Lint compares the two
 	case set && s.o.Profile == Publish && !has && def != "root":
 		s.unsetConf("user.default", "user.default is set; the first start makes the user")
 	case set:

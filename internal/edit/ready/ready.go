@@ -77,7 +77,10 @@ type Options struct {
 	Arch    string   // "amd64", "arm64": what the Windows machine has; "" for either
 	// KeepInit leaves boot.systemd as it is: the user has said what it is to be.
 	KeepInit bool
-	Dist     Dist // of the publish profile
+	// UserLater says that user data decides about the default user: WSL takes
+	// the first of several [user] default lines, so ours would win.
+	UserLater bool
+	Dist      Dist // of the publish profile
 }
 
 // Check says what is wrong with the options.

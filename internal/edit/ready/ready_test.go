@@ -346,6 +346,23 @@ func TestKeepsWhatWSLConfClaims(t *testing.T) {
 	}
 }
 
+// TestUserDataDecides: the default user is left to user data that makes users.
+func TestUserDataDecides(t *testing.T) {
+	for profile, tr := range map[Profile]*tree.Tree{
+		Import:  edittest.Alpine(),
+		Publish: edittest.Build(edittest.Debian(), `f0644 /etc/wsl.conf "[user]\ndefault=joe\n"`),
+	} {
+		o := only("NOUSER", profile)
+		if found := check(t, tr, o); len(found) != 1 {
+			t.Error(found)
+		}
+		o.UserLater = true
+		if found := check(t, tr, o); len(found) != 0 {
+			t.Error(found)
+		}
+	}
+}
+
 func TestPublishTakesGivenFiles(t *testing.T) {
 	tr := edittest.Build(edittest.Debian(), "f0700:5:5 /usr/lib/wsl/oobe.sh \"#!/old\"\n"+
 		`f0644 /etc/wsl-distribution.conf "# mine\n[oobe]\ncommand=/opt/x\ndefaultName=a\n"`)

@@ -93,9 +93,15 @@ func demoView(t *testing.T) []manifest.Entry {
 // that came out and the edits that were told.
 func importDemo(t *testing.T, args ...string) (dir string, changes []edit.Change) {
 	t.Helper()
-	c := folder(t, "ext4")
+	return importInto(t, folder(t, "ext4"), demo, args...)
+}
+
+// importInto imports an image as "demo" into a WSL whose drive C: is the
+// folder c, with the profile of a user Jo Doe.
+func importInto(t *testing.T, c, image string, args ...string) (dir string, changes []edit.Change) {
+	t.Helper()
 	bin := t.TempDir()
-	for _, d := range []string{"state", "user/AppData/Local"} {
+	for _, d := range []string{"state", "Users/Jo Doe/AppData/Local"} {
 		if err := os.MkdirAll(filepath.Join(c, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -112,10 +118,10 @@ func importDemo(t *testing.T, args ...string) (dir string, changes []edit.Change
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(wslimg, append([]string{"import", demo, "--json", "--name", "demo", "--location", `C:\demo`}, args...)...)
+	cmd := exec.Command(wslimg, append([]string{"import", image, "--json", "--name", "demo", "--location", `C:\demo`}, args...)...)
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "WSL_DISTRO_NAME=Test", "WSL_INTEROP=/run/WSL/1_interop",
 		"FAKEWSL_STATE="+filepath.Join(c, "state"), "FAKEWSL_DRIVE="+c, "FAKEWSL_BSDTAR="+bsdtar,
-		`FAKEWSL_USERPROFILE=C:\user`, `FAKEWSL_LOCALAPPDATA=C:\user\AppData\Local`)
+		`FAKEWSL_USERPROFILE=C:\Users\Jo Doe`, `FAKEWSL_LOCALAPPDATA=C:\Users\Jo Doe\AppData\Local`)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -1,0 +1,79 @@
+//go:build oracle && linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rootfs converts an image and extracts the archive as WSL does.
+func rootfs(t *testing.T, image, ending string, args ...string) (archive, dir string) {
+	t.Helper()
+	archive = filepath.Join(folder(t, "ext4"), "rootfs"+ending)
+	converts(t, append(args, image, archive)...)
+	f, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	dir = folder(t, "ext4")
+	if err := bsdtar(t, f, dir); err != nil {
+		t.Fatal(err)
+	}
+	return archive, dir
+}
+
+// TestBoot starts what each profile makes of an image under the systemd that it
+// holds, which finds itself under WSL: it comes up with nothing failed, and
+// what was masked does not run.
+func TestBoot(t *testing.T) {
+	dir := build(t, "mkdebian.sh", "debian")
+	debian, rhel := filepath.Join(dir, "debian.zlib.qcow2"), filepath.Join(dir, "rhel.zlib.qcow2")
+	for _, test := range []struct {
+		name, image, ending string
+		args, runs, not     []string
+	}{
+		{name: "import", image: debian, ending: ".tar.gz", runs: []string{"ssh.service", "dbus.service"}, not: []string{"chrony.service"}},
+		{name: "publish", image: debian, ending: ".wsl", not: []string{"ssh.service"}},
+		{name: "lima", image: debian, ending: ".tar.gz", args: []string{"--profile", "lima"}, runs: []string{"ssh.service"}},
+		{name: "XFS", image: rhel, ending: ".tar", args: []string{"--user", "debian"}, runs: []string{"dbus.service"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, dir := rootfs(t, test.image, test.ending, append(test.args, "--compression", "fast")...)
+			g := boot(t, dir)
+			if failed := g.units(t, "list-units", "--failed"); len(failed) > 0 {
+				t.Errorf("failed: %v\n%s", failed, g.run(t, "journalctl", "--no-pager", "--priority", "warning"))
+			}
+			active := g.units(t, "list-units", "--state", "active,activating")
+			masked := g.units(t, "list-unit-files", "--state", "masked")
+			for _, u := range append(masked, test.not...) {
+				template, _, _ := strings.Cut(u, "@.")
+				if slices.ContainsFunc(active, func(a string) bool { return a == u || template != u && strings.HasPrefix(a, template+"@") }) {
+					t.Errorf("%s runs", u)
+				}
+			}
+			for _, u := range append(test.runs, "systemd-logind.service", "systemd-tmpfiles-setup.service") {
+				if !slices.Contains(active, u) {
+					t.Errorf("%s does not run", u)
+				}
+			}
+			// Those that stop WSL's network, display or first shell.
+			for _, u := range []string{"getty@.service", "console-getty.service", "tmp.mount", "systemd-firstboot.service", "systemd-resolved.service"} {
+				if !slices.Contains(masked, u) {
+					t.Errorf("%s is not masked", u)
+				}
+			}
+			if state := g.run(t, "cat", "/run/cloud-init/ds-identify.log"); test.name != "lima" && !strings.Contains(state, "VIRT=wsl") {
+				t.Error(state)
+			}
+			if state, _ := g.try(t, "cloud-init", "status"); state != "status: disabled" {
+				t.Errorf("cloud-init has no data; %s", state)
+			}
+			t.Logf("%s; %d masked; %s", g.run(t, "systemctl", "is-system-running"), len(masked), g.run(t, "systemd-analyze", "time"))
+		})
+	}
+}

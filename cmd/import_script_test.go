@@ -48,7 +48,7 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitfor FILE")
 	}
-	for range 2000 {
+	for range 12_000 { // a minute, for machines under load
 		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
 			return
 		}

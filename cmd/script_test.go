@@ -34,6 +34,8 @@ func scriptParams(t *testing.T) testscript.Params {
 		Dir: "../testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("IMAGES", images)
+			// A program with the race detector in it waits a second before it ends.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

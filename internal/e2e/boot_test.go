@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wslimg/wslimg/internal/edit"
 )
 
 // rootfs converts an image and extracts the archive as WSL does.
@@ -27,6 +31,26 @@ func rootfs(t *testing.T, image, ending string, args ...string) (archive, dir st
 	return archive, dir
 }
 
+// unchanged makes a disk of a ready tree and converts that once more: nothing
+// is left to edit.
+func unchanged(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	disk := filepath.Join(folder(t, "ext4"), "disk")
+	if out, err := exec.CommandContext(t.Context(), "mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-I", "512", "-d", dir, disk, "4G").CombinedOutput(); err != nil {
+		t.Fatalf("mke2fs: %v: %s", err, out)
+	}
+	r := converts(t, append(args, "--json", disk, filepath.Join(t.TempDir(), "again.tar"))...)
+	var res struct{ Changes []edit.Change }
+	if err := json.Unmarshal([]byte(r.stdout), &res); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range res.Changes {
+		if c.Path != "/lost+found" { // mke2fs's
+			t.Errorf("edited again: %+v", c)
+		}
+	}
+}
+
 // TestBoot starts what each profile makes of an image under the systemd that it
 // holds, which finds itself under WSL: it comes up with nothing failed, and
 // what was masked does not run.
@@ -37,13 +61,21 @@ func TestBoot(t *testing.T) {
 		name, image, ending string
 		args, runs, not     []string
 	}{
-		{name: "import", image: debian, ending: ".tar.gz", runs: []string{"ssh.service", "dbus.service"}, not: []string{"chrony.service"}},
-		{name: "publish", image: debian, ending: ".wsl", not: []string{"ssh.service"}},
-		{name: "lima", image: debian, ending: ".tar.gz", args: []string{"--profile", "lima"}, runs: []string{"ssh.service"}},
-		{name: "XFS", image: rhel, ending: ".tar", args: []string{"--user", "debian"}, runs: []string{"dbus.service"}},
+		{name: "import", image: debian, ending: ".tar", runs: []string{"ssh.service", "dbus.service"}, not: []string{"chrony.service"}},
+		{name: "publish", image: debian, ending: ".wsl", args: []string{"--compression", "fast", "--profile", "publish"}, not: []string{"ssh.service"}},
+		{name: "lima", image: debian, ending: ".tar", args: []string{"--profile", "lima"}, runs: []string{"ssh.service"}},
+		{name: "XFS", image: rhel, ending: ".tar", runs: []string{"dbus.service"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, dir := rootfs(t, test.image, test.ending, append(test.args, "--compression", "fast")...)
+			archive, dir := rootfs(t, test.image, test.ending, test.args...)
+			if test.image == debian {
+				again := filepath.Join(filepath.Dir(archive), "again"+test.ending)
+				converts(t, append(test.args, "--jobs", "1", test.image, again)...)
+				if digest(t, archive) != digest(t, again) {
+					t.Error("converted again, the archive is another one")
+				}
+				unchanged(t, dir, test.args...)
+			}
 			g := boot(t, dir)
 			if failed := g.units(t, "list-units", "--failed"); len(failed) > 0 {
 				t.Errorf("failed: %v\n%s", failed, g.run(t, "journalctl", "--no-pager", "--priority", "warning"))

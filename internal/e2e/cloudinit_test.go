@@ -40,7 +40,9 @@ func TestCloudInitSeed(t *testing.T) {
 	if err := os.WriteFile(data, []byte(userData), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, dir := rootfs(t, image, ".tar", "--user-data", data)
+	flags := []string{"--user-data", data, "--hostname", "box", "--copy-in", data + ":/etc/joe.yaml"}
+	_, dir := rootfs(t, image, ".tar", flags...)
+	unchanged(t, dir, flags...)
 	g := boot(t, dir)
 	checkJoe(t, g, "DataSourceNoCloud [seed=/var/lib/cloud/seed/nocloud]", "NoCloud")
 
@@ -110,7 +112,7 @@ func checkJoe(t *testing.T, g *guest, source, found string) {
 		"getent passwd joe":             "joe:x:1001:1001:Joe:/home/joe:/bin/bash",
 		"stat -c %U:%a /home/joe":       "joe:700",
 		"stat -c %U:%G /home/joe/hello": "joe:joe",
-		"cat /etc/wsl.conf":             "[boot]\nsystemd=true\n[user]\ndefault=joe",
+		"tail -n 2 /etc/wsl.conf":       "[user]\ndefault=joe",
 		"ls /var/lib/ran":               "/var/lib/ran",
 		"su - joe -c 'sudo -n id -u'":   "0",
 		"ls /etc/netplan":               "",

@@ -22,9 +22,11 @@ var special = []struct {
 	mkfs []string
 	make func(t *testing.T, image, dir string)
 
-	// unrecovered: Linux 6.18 cannot recover such a log itself. It verifies the
-	// inode of a swapped tree before it brings its checksum up to date, and it
-	// takes each part of a scattered directory block for a whole one.
+	// unrecovered: mounting such a log was seen to fail on Linux 6.18, or to
+	// leave what cannot be read. In its source, xlog_recover_inode_commit_pass2
+	// hands a swapped inode to xfs_recover_inode_owner_change before
+	// xfs_dinode_calc_crc, and xlog_recover_validate_buf_type looks at one part
+	// of a buffer at a time, for the magic of the whole.
 	unrecovered bool
 }{
 	{"scattered directory blocks", []string{"-b", "size=1024", "-n", "size=16384", "-l", "size=8m"}, scatteredDirs, true},

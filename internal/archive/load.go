@@ -54,7 +54,7 @@ func Load(ctx context.Context, r io.Reader) (*tree.Tree, []Problem, error) {
 			return nil, nil, ondisk.Unsupportedf("archive of more than %d entries", maxEntries)
 		}
 		if err := l.entry(h, tr); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", fsys.Printable(h.Name), err)
+			return nil, nil, fmt.Errorf("%s: %w", fsys.Brief(h.Name), err)
 		}
 	}
 }
@@ -185,10 +185,10 @@ func (l *loader) link(dir *tree.Node, base, path, target string) error {
 	n, err := l.t.Lstat(to)
 	switch {
 	case err != nil:
-		l.problem(path, "is a hard link to %s, which does not come before it", fsys.Printable(to))
+		l.problem(path, "is a hard link to %s, which does not come before it", fsys.Brief(to))
 		return nil
 	case n.IsDir():
-		l.problem(path, "is a hard link to the directory %s", fsys.Printable(to))
+		l.problem(path, "is a hard link to the directory %s", fsys.Brief(to))
 		return nil
 	}
 	return l.put(path, dir, base, n)
@@ -209,11 +209,11 @@ func (l *loader) parent(path string) (*tree.Node, string, error) {
 			next = &tree.Node{Mode: fsys.ModeDir | 0o755}
 			n.Set(elem, next)
 		case next.IsSymlink():
-			l.problem(path, "lies behind the symbolic link %s: WSL's extraction refuses it", fsys.Printable(elem))
+			l.problem(path, "lies behind the symbolic link %s: WSL's extraction refuses it", fsys.Brief(elem))
 			at, err := l.t.MkdirAll(dir, 0o755)
 			return at, base, err
 		case !next.IsDir():
-			return nil, "", fmt.Errorf("%s: %w", fsys.Printable(elem), tree.ErrNotDir)
+			return nil, "", fmt.Errorf("%s: %w", fsys.Brief(elem), tree.ErrNotDir)
 		}
 		n = next
 	}

@@ -68,7 +68,7 @@ func (s *Source) load(ctx context.Context, v *Volume) (*tree.Tree, error) {
 
 func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
 	note := func(format string, args ...any) {
-		view.Notes = append(view.Notes, fsys.Printable(e.file)+": "+fmt.Sprintf(format, args...))
+		view.Notes = append(view.Notes, fsys.Brief(e.file)+": "+fmt.Sprintf(format, args...))
 	}
 	var found *Volume
 	for _, v := range s.Volumes {
@@ -79,7 +79,7 @@ func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
 	}
 	switch {
 	case found == nil:
-		note("%s of /etc/fstab is not in this image", fsys.Printable(e.spec))
+		note("%s of /etc/fstab is not in this image", fsys.Brief(e.spec))
 		return nil
 	case slices.ContainsFunc(view.Mounts, func(m Mounted) bool { return m.Volume == found }):
 		note("%s is part of the tree already, and is not mounted twice", found)
@@ -90,7 +90,7 @@ func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
 	}
 	sub, err := s.load(ctx, found)
 	if err != nil {
-		return fmt.Errorf("%w (mounted at %s by /etc/fstab)", err, fsys.Printable(e.file))
+		return fmt.Errorf("%w (mounted at %s by /etc/fstab)", err, fsys.Brief(e.file))
 	}
 	if _, err := view.Tree.MkdirAll(e.file, 0o755); err != nil {
 		return s.wrap(fmt.Errorf("mount point of %s: %w", found, err))

@@ -3,6 +3,7 @@ package fsys
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Printable returns a name or path fit for messages: as it is when every rune
@@ -20,4 +21,23 @@ func Printable(s string) string {
 		}
 	}
 	return s
+}
+
+// maxBrief is how many bytes of a path a message shows.
+const maxBrief = 512
+
+// Brief is Printable for messages, which leaves out the middle of what is
+// longer than a line can be: an image may hold paths of many kilobytes.
+func Brief(s string) string {
+	if len(s) <= maxBrief {
+		return Printable(s)
+	}
+	head, tail := maxBrief/2, len(s)-maxBrief/2
+	for i := 0; i < utf8.UTFMax && !utf8.RuneStart(s[head]); i++ {
+		head--
+	}
+	for i := 0; i < utf8.UTFMax && !utf8.RuneStart(s[tail]); i++ {
+		tail++
+	}
+	return Printable(s[:head] + "…" + s[tail:])
 }

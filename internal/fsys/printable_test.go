@@ -1,6 +1,9 @@
 package fsys
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
@@ -16,6 +19,24 @@ func TestPrintable(t *testing.T) {
 	} {
 		if got := Printable(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestBrief(t *testing.T) {
+	for in, want := range map[string]string{
+		"/usr":                   "/usr",
+		strings.Repeat("x", 512): strings.Repeat("x", 512),
+		"/a" + strings.Repeat("/ü", 5000) + "/b": "/a" + strings.Repeat("/ü", 84) + "/…ü" + strings.Repeat("/ü", 84) + "/b",
+		strings.Repeat("\x1b", 600):              `"` + strings.Repeat(`\x1b`, 256) + "…" + strings.Repeat(`\x1b`, 256) + `"`,
+		strings.Repeat("\x80", 600):              "",
+	} {
+		got := Brief(in)
+		if want != "" && got != want {
+			t.Errorf("%.40q…: %s, want %s", in, got, want)
+		}
+		if len(got) > 4*maxBrief+10 || want == "" && !strings.HasPrefix(got, `"\x80`) {
+			t.Errorf("%.40q…: %d bytes: %.40s", in, len(got), got)
 		}
 	}
 }

@@ -17,11 +17,11 @@ func (t *Tree) Parent(path string) (*Node, string, error) {
 	i := strings.LastIndexByte(path, '/')
 	base := path[i+1:]
 	if base == "" || base == "." || base == ".." {
-		return nil, "", fmt.Errorf("%s: names no entry", fsys.Printable(path))
+		return nil, "", fmt.Errorf("%s: names no entry", fsys.Brief(path))
 	}
 	dir, err := t.Lookup(path[:max(i, 0)])
 	if err == nil && !dir.IsDir() {
-		err = fmt.Errorf("%s: %w", fsys.Printable(path[:i]), ErrNotDir)
+		err = fmt.Errorf("%s: %w", fsys.Brief(path[:i]), ErrNotDir)
 	}
 	return dir, base, err
 }
@@ -35,7 +35,7 @@ func (t *Tree) Put(path string, n *Node) error {
 		return err
 	}
 	if old := dir.Child(base); old != nil && old.IsDir() && len(old.entries) > 0 {
-		return fmt.Errorf("%s: is a directory that is not empty", fsys.Printable(path))
+		return fmt.Errorf("%s: is a directory that is not empty", fsys.Brief(path))
 	}
 	n.Mtime, n.Links = t.Now, 0
 	if _, ok := n.Xattr(selinux); !ok {
@@ -75,12 +75,12 @@ func (t *Tree) Update(path string, data []byte, perm uint32) (bool, error) {
 	case err != nil:
 		return false, err
 	case n.IsDir():
-		return false, fmt.Errorf("%s: is a directory", fsys.Printable(path))
+		return false, fmt.Errorf("%s: is a directory", fsys.Brief(path))
 	}
 	if n.IsRegular() && n.Size() == int64(len(data)) {
 		old, err := n.Read(n.Size())
 		if err != nil {
-			return false, fmt.Errorf("%s: %w", fsys.Printable(path), err)
+			return false, fmt.Errorf("%s: %w", fsys.Brief(path), err)
 		}
 		if bytes.Equal(old, data) {
 			return false, nil
@@ -129,7 +129,7 @@ func (t *Tree) MkdirAll(path string, perm uint32) (*Node, error) {
 	}
 	n, err := t.Lookup(path)
 	if err == nil && !n.IsDir() {
-		err = fmt.Errorf("%s: %w", fsys.Printable(path), ErrNotDir)
+		err = fmt.Errorf("%s: %w", fsys.Brief(path), ErrNotDir)
 	}
 	return n, err
 }
@@ -178,7 +178,7 @@ func (t *Tree) Mount(path string, sub *Tree) error {
 	}
 	old := dir.Child(base)
 	if !old.IsDir() {
-		return fmt.Errorf("%s: %w", fsys.Printable(path), ErrNotDir)
+		return fmt.Errorf("%s: %w", fsys.Brief(path), ErrNotDir)
 	}
 	dropNames(old)
 	sub.Root.Links = 0

@@ -34,7 +34,7 @@ func (l *loader) load(ctx context.Context) (*Tree, error) {
 		return nil, err
 	}
 	if !root.IsDir() {
-		return nil, ondisk.Corruptf(ondisk.NoOffset, "root inode %d: mode %#o is no directory", top.ino, root.Mode)
+		return nil, top.wrap(ondisk.Corruptf(ondisk.NoOffset, "mode %#o is no directory", root.Mode))
 	}
 	top.node = root
 	level := []name{top}
@@ -99,7 +99,7 @@ func (e *name) wrap(err error) error {
 	for n := e; n.up != nil; n = n.up {
 		path = "/" + n.base + path
 	}
-	return fmt.Errorf("%s: inode %d: %w", fsys.Printable(cmp.Or(path, "/")), e.ino, err)
+	return fmt.Errorf("%s: inode %d: %w", fsys.Brief(cmp.Or(path, "/")), e.ino, err)
 }
 
 // level reads the given directories and returns the directories in them.
@@ -108,6 +108,7 @@ func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
 	var found []name
 	for i := range dirs {
 		d := &dirs[i]
+		first := len(found)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -125,7 +126,7 @@ func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
 			found = append(found, name{up: d, base: e.Name, path: path, ino: e.Ino, off: e.Off})
 			d.node.entries = append(d.node.entries, Entry{Name: e.Name})
 		}
-		if err := d.sortEntries(); err != nil {
+		if err := d.sortEntries(found[first:]); err != nil {
 			return nil, err
 		}
 	}
@@ -161,12 +162,14 @@ func (l *loader) nodes(ctx context.Context, found []name) ([]name, error) {
 	return below, nil
 }
 
-func (e *name) sortEntries() error {
+// sortEntries sorts what was found in a directory, each name once.
+func (e *name) sortEntries(found []name) error {
 	entries := e.node.entries
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	for i := 1; i < len(entries); i++ {
 		if entries[i].Name == entries[i-1].Name {
-			return e.wrap(ondisk.Corruptf(ondisk.NoOffset, "name %q stands twice", entries[i].Name))
+			twin := slices.IndexFunc(found, func(n name) bool { return n.base == entries[i].Name })
+			return e.wrap(ondisk.Corruptf(found[twin].off, "name %q stands twice", entries[i].Name))
 		}
 	}
 	return nil
@@ -175,7 +178,7 @@ func (e *name) sortEntries() error {
 func (l *loader) inode(e *name) (*Node, error) {
 	in, err := l.fs.Inode(e.ino)
 	if err != nil {
-		return nil, e.wrap(err)
+		return nil, e.wrap(ondisk.At(err, e.off))
 	}
 	cost := nodeCost + len(in.Target)
 	for _, x := range in.Xattrs {
@@ -185,17 +188,16 @@ func (l *loader) inode(e *name) (*Node, error) {
 		Mode: in.Mode, UID: in.UID, GID: in.GID, Rdev: in.Rdev,
 		Mtime: in.Mtime, Target: in.Target, Xattrs: in.Xattrs,
 	}
-	if n.IsRegular() && in.Size > 0 {
+	if n.IsRegular() {
+		// Also of an empty file, as damage is an error even where it does not show.
 		runs, err := l.fs.Layout(e.ino)
 		if err != nil {
 			return nil, e.wrap(err)
 		}
-		cost += runCost * len(runs)
-		n.Content = &Content{Size: in.Size, Dev: l.data, Runs: runs, Volume: l.volume}
-		if slices.ContainsFunc(runs, func(r fsys.Run) bool { return r.Phys == fsys.Encoded }) {
-			fs, ino := l.fs, e.ino
-			n.Content.open = func() (io.ReaderAt, error) { return fs.Open(ino) }
+		if in.Size > 0 {
+			n.Content = l.content(e.ino, in.Size, runs)
 		}
+		cost += runCost * len(runs)
 	}
 	if err := l.spend(cost); err != nil {
 		return nil, e.wrap(err)
@@ -205,6 +207,15 @@ func (l *loader) inode(e *name) (*Node, error) {
 	}
 	l.seen[e.ino] = n
 	return n, nil
+}
+
+func (l *loader) content(ino fsys.Ino, size int64, runs []fsys.Run) *Content {
+	c := &Content{Size: size, Dev: l.data, Runs: runs, Volume: l.volume}
+	if slices.ContainsFunc(runs, func(r fsys.Run) bool { return r.Phys == fsys.Encoded }) {
+		fs := l.fs
+		c.open = func() (io.ReaderAt, error) { return fs.Open(ino) }
+	}
+	return c
 }
 
 func later(a, b fsys.Time) bool {

@@ -14,16 +14,24 @@ import (
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
-const missing = 1 << 40
+const (
+	missing = 1 << 40
+	broken  = 1 << 41
+)
 
 // fakeFS is directories of names; an inode that has none is an
-// empty file, but for missing.
+// empty file, but for missing, and for broken, which has no layout.
 type fakeFS map[fsys.Ino][]fsys.Dirent
 
-func (fs fakeFS) Info() fsys.Info                     { return fsys.Info{} }
-func (fs fakeFS) Root() fsys.Ino                      { return 1 }
-func (fs fakeFS) Layout(fsys.Ino) ([]fsys.Run, error) { return nil, nil }
-func (fs fakeFS) Open(fsys.Ino) (io.ReaderAt, error)  { return nil, errors.New("no content") }
+func (fs fakeFS) Info() fsys.Info                    { return fsys.Info{} }
+func (fs fakeFS) Root() fsys.Ino                     { return 1 }
+func (fs fakeFS) Open(fsys.Ino) (io.ReaderAt, error) { return nil, errors.New("no content") }
+func (fs fakeFS) Layout(i fsys.Ino) ([]fsys.Run, error) {
+	if i == broken {
+		return nil, ondisk.Corruptf(0x2000, "no extents")
+	}
+	return nil, nil
+}
 func (fs fakeFS) Inode(i fsys.Ino) (*fsys.Inode, error) {
 	if i == missing {
 		return nil, ondisk.Corruptf(0x1000, "no such inode")
@@ -81,9 +89,10 @@ func TestLoad(t *testing.T) {
 func TestLoadErrors(t *testing.T) {
 	for want, fs := range map[string]fakeFS{
 		"/d/missing: inode 1099511627776: no such inode, at byte 0x1000": {1: {{Name: "d", Ino: 2}}, 2: {{Name: "missing", Ino: missing}}},
+		"/broken: inode 2199023255552: no extents, at byte 0x2000":       {1: {{Name: "broken", Ino: broken}}},
 		"/d/up: inode 1: directory has a second name, at byte 0x4010":    {1: {{Name: "d", Ino: 2}}, 2: {{Name: "up", Ino: 1, Off: 0x4010}}},
-		"/d: inode 2: name \"twin\" stands twice":                        {1: {{Name: "d", Ino: 2}}, 2: {{Name: "twin", Ino: 3}, {Name: "twin", Ino: 4}}},
-		"root inode 1: mode 0100644 is no directory":                     {},
+		"/d: inode 2: name \"twin\" stands twice, at byte 0x4020":        {1: {{Name: "d", Ino: 2}}, 2: {{Name: "twin", Ino: 3, Off: 0x4020}, {Name: "twin", Ino: 4}}},
+		"/: inode 1: mode 0100644 is no directory":                       {},
 	} {
 		if _, err := Load(t.Context(), fs, nil, 0); !errors.Is(err, ondisk.ErrCorrupt) || err.Error() != want {
 			t.Errorf("error is %v, want %s", err, want)

@@ -41,7 +41,7 @@ func (t *Tree) Canonical(path string) (string, error) {
 // resolve walks path from the root. Its stack of directories makes ".." exact.
 func (t *Tree) resolve(path string, last bool) (string, *Node, error) {
 	fail := func(err error) (string, *Node, error) {
-		return "", nil, fmt.Errorf("%s: %w", fsys.Printable(path), err)
+		return "", nil, fmt.Errorf("%s: %w", fsys.Brief(path), err)
 	}
 	stack := []Entry{{"", t.Root}}
 	todo := strings.Split(path, "/")
@@ -95,7 +95,7 @@ func (t *Tree) ReadFile(path string, limit int64) ([]byte, error) {
 	}
 	b, err := n.Read(limit)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", fsys.Printable(path), err)
+		return nil, fmt.Errorf("%s: %w", fsys.Brief(path), err)
 	}
 	return b, nil
 }

@@ -66,7 +66,7 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 		if l.Info {
 			word = "left out"
 		}
-		fmt.Fprintf(&b, "%s: %d × %s, first %s\n", word, l.Count, l.Kind, fsys.Printable(l.First))
+		fmt.Fprintf(&b, "%s: %d × %s, first %s\n", word, l.Count, l.Kind, fsys.Brief(l.First))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "note: %s\n", n)
@@ -80,7 +80,7 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 
 // Finding is a finding in a line.
 func Finding(f edit.Finding) string {
-	where := fsys.Printable(f.Path)
+	where := fsys.Brief(f.Path)
 	if f.Line > 0 {
 		where = fmt.Sprintf("%s:%d", where, f.Line)
 	}
@@ -101,7 +101,7 @@ func orDash(s string) string {
 func edits(b *strings.Builder, changes []edit.Change, verbose bool) {
 	if verbose {
 		for _, c := range changes {
-			fmt.Fprintf(b, "edit %s: %s: %s\n", c.Rule, fsys.Printable(c.Path), c.What)
+			fmt.Fprintf(b, "edit %s: %s: %s\n", c.Rule, fsys.Brief(c.Path), c.What)
 		}
 		return
 	}

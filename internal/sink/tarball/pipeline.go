@@ -149,7 +149,7 @@ func writeAll(w io.Writer, b []byte) error {
 }
 
 func fileError(path string, err error) error {
-	return fmt.Errorf("%s: %w", fsys.Printable(path), err)
+	return fmt.Errorf("%s: %w", fsys.Brief(path), err)
 }
 
 func checksum(b []byte) uint32 { return crc32.ChecksumIEEE(b) }

@@ -102,7 +102,7 @@ func looksLikeRoot(fs fsys.FS) (bool, error) {
 	names := map[string]bool{}
 	for e, err := range fs.ReadDir(fs.Root()) {
 		if err != nil {
-			return false, fmt.Errorf("/: %w", err)
+			return false, fmt.Errorf("/: inode %d: %w", fs.Root(), err)
 		}
 		names[e.Name] = true
 	}

@@ -59,6 +59,9 @@ func TestDamaged(t *testing.T) {
 				if !strings.Contains(r.stderr, file) || !strings.Contains(r.stderr, names) {
 					t.Errorf("the error names not both %q and %q:\n%s", file, names, r.stderr)
 				}
+				if n := strings.Count(r.stderr, "inode "); strings.HasPrefix(names, "inode ") && n != 1 {
+					t.Errorf("the error names the inode %d times:\n%s", n, r.stderr)
+				}
 				if !test.nowhere && !regexp.MustCompile(`0x[0-9a-f]+|byte \d+|bytes`).MatchString(r.stderr) {
 					t.Errorf("the error names no place:\n%s", r.stderr)
 				}

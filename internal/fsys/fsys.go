@@ -46,7 +46,7 @@ type Info struct {
 
 // FS reads one filesystem. All methods are safe for concurrent use. Errors are
 // of the ondisk classes and carry the byte offset on the volume; the caller
-// adds volume and path.
+// adds volume, path and the number of the inode it asked for.
 type FS interface {
 	Info() Info
 	Root() Ino

@@ -39,6 +39,19 @@ func (e *FormatError) Error() string {
 
 func (e *FormatError) Unwrap() error { return e.Class }
 
+// At gives an ErrCorrupt that has no place yet the one that led to it.
+func At(err error, off int64) error {
+	var e *FormatError
+	if !errors.As(err, &e) || e.Off >= 0 || e.Class != ErrCorrupt {
+		return err
+	}
+	e.Off = off
+	if err == error(e) {
+		return err
+	}
+	return fmt.Errorf("%w, at byte %#x", err, off) // its text is made already
+}
+
 // Corruptf makes an ErrCorrupt about the bytes at off (or NoOffset).
 func Corruptf(off int64, format string, args ...any) error {
 	return &FormatError{Class: ErrCorrupt, What: fmt.Sprintf(format, args...), Off: off}

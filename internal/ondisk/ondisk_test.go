@@ -16,6 +16,12 @@ func TestFormatError(t *testing.T) {
 	if !errors.Is(err, ErrCorrupt) || errors.Is(err, ErrUnsupported) {
 		t.Error("class is not ErrCorrupt alone")
 	}
+	if got := At(fmt.Errorf("x: %w", Corruptf(NoOffset, "bad")), 16).Error(); got != "x: bad, at byte 0x10" {
+		t.Errorf("placed: %q", got)
+	}
+	if got := At(Corruptf(1, "bad"), 16).Error(); got != "bad, at byte 0x1" {
+		t.Errorf("placed twice: %q", got)
+	}
 	if got := Unsupportedf("feature %q", "x").Error(); got != `feature "x"` {
 		t.Errorf("without a place: %q", got)
 	}

@@ -106,7 +106,7 @@ func TestRootRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(fsystest.NewPatched(image).Set(off+1, 0x81), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "the root has mode 0100755") {
+	if _, err := Open(fsystest.NewPatched(image).Set(off+1, 0x81), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "/: inode 2: mode 0100755 is no directory") {
 		t.Errorf("root is a file: %v", err)
 	}
 	if _, err := Open(fsystest.NewPatched(image).Set(off+0x1a, 0, 0), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "inode 2: is deleted") {

@@ -30,7 +30,7 @@ func (fs *FS) readDir(ino fsys.Ino, yield func(fsys.Dirent) bool) error {
 	case !n.isType(fsys.ModeDir):
 		return n.errorf(0, "mode %#o is no directory", n.mode)
 	case n.has(flagEncrypt):
-		return encrypted(&n, "directory, whose names cannot be shown")
+		return encrypted("directory, whose names cannot be shown")
 	case n.has(flagInline):
 		return fs.inlineDir(&n, yield)
 	case n.size == 0 || n.size%fs.sb.blockSize != 0:

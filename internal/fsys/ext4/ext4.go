@@ -78,9 +78,12 @@ func (fs *FS) checkRoot() error {
 	defer fs.inodeBufs.Put(buf)
 	n, err := fs.namedInode(rootIno, *buf)
 	if err == nil && !n.isType(fsys.ModeDir) {
-		err = n.errorf(0, "the root has mode %#o", n.mode)
+		err = n.errorf(0, "mode %#o is no directory", n.mode)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("/: inode %d: %w", rootIno, err)
+	}
+	return nil
 }
 
 // load reads what must be known before any inode can be found.
@@ -143,11 +146,8 @@ func (fs *FS) validBlocks(block, count uint64) bool {
 func (fs *FS) borrowBlock() *[]byte   { return fs.blockBufs.Get().(*[]byte) }
 func (fs *FS) releaseBlock(b *[]byte) { fs.blockBufs.Put(b) }
 
-// readBlock fills buf with a block that an inode points to.
+// readBlock fills buf with a block that validBlocks has passed.
 func (fs *FS) readBlock(buf []byte, block uint64, what string) error {
-	if !fs.validBlocks(block, 1) {
-		return ondisk.Corruptf(ondisk.NoOffset, "%s: block %d, filesystem has %d", what, block, fs.sb.blocks)
-	}
 	return ondisk.ReadFull(fs.dev, buf, fs.blockOff(block), what)
 }
 

@@ -79,7 +79,7 @@ func TestEncrypted(t *testing.T) {
 	if slices.Sort(names); strings.Join(names, " ") != "lost+found plain secret" {
 		t.Errorf("names %q", names)
 	}
-	if _, err := fsystest.Manifest(dev, fs); !errors.Is(err, ondisk.ErrEncrypted) || !strings.Contains(err.Error(), `"/secret": inode`) {
+	if _, err := fsystest.Manifest(dev, fs); !errors.Is(err, ondisk.ErrEncrypted) || !strings.Contains(err.Error(), `"/secret": encrypted directory`) {
 		t.Errorf("error %v, want that /secret is encrypted", err)
 	}
 }

@@ -15,7 +15,7 @@ func (fs *FS) readGroups() ([]uint64, error) {
 	for first := uint64(0); first < sb.groups; first += perBlock {
 		block := sb.descBlock(first / perBlock)
 		if block >= sb.blocks {
-			return nil, ondisk.Corruptf(ondisk.NoOffset, "group descriptors at block %d, filesystem has %d", block, sb.blocks)
+			return nil, ondisk.Corruptf(superOffset, "group descriptors at block %d, filesystem has %d", block, sb.blocks)
 		}
 		off := fs.blockOff(block)
 		if err := ondisk.ReadFull(fs.dev, buf, off, "group descriptors"); err != nil {

@@ -16,7 +16,8 @@ const (
 )
 
 const (
-	baseInodeSize = 128 // bytes of the inode as ext2 knew it
+	iFileACL      = 0x68 // offset of the attribute block's number
+	baseInodeSize = 128  // bytes of the inode as ext2 knew it
 	// nominalExtra is what the kernel takes i_extra_isize for where it is 0.
 	nominalExtra = 32
 )
@@ -47,18 +48,19 @@ type inode struct {
 func (n *inode) isType(t uint32) bool { return n.mode&fsys.ModeType == t }
 func (n *inode) has(flag uint32) bool { return n.flags&flag != 0 }
 
-// errorf is an ErrCorrupt about the inode; off is where, or 0 for the inode itself.
+// errorf is an ErrCorrupt about the inode, which the caller of this package
+// names; off is where, or 0 for the inode itself.
 func (n *inode) errorf(off int64, format string, args ...any) error {
 	if off == 0 {
 		off = n.off
 	}
-	return ondisk.Corruptf(off, "inode %d: "+format, append([]any{n.ino}, args...)...)
+	return ondisk.Corruptf(off, format, args...)
 }
 
 // inodeOff is the byte offset of an inode that names refer to.
 func (fs *FS) inodeOff(ino fsys.Ino) (int64, error) {
 	if ino == 0 || ino > fsys.Ino(fs.sb.inodes) {
-		return 0, ondisk.Corruptf(ondisk.NoOffset, "inode %d, filesystem has %d", ino, fs.sb.inodes)
+		return 0, ondisk.Corruptf(ondisk.NoOffset, "no such inode, filesystem has %d", fs.sb.inodes)
 	}
 	group := (uint32(ino) - 1) / fs.sb.inodesPerGroup
 	index := (uint32(ino) - 1) % fs.sb.inodesPerGroup
@@ -81,7 +83,11 @@ func (fs *FS) readInode(ino fsys.Ino, buf []byte) (inode, error) {
 // namedInode reads an inode that a directory may refer to.
 func (fs *FS) namedInode(ino fsys.Ino, buf []byte) (inode, error) {
 	if ino != rootIno && ino < fsys.Ino(fs.sb.firstIno) {
-		return inode{}, ondisk.Corruptf(ondisk.NoOffset, "inode %d is reserved", ino)
+		off, err := fs.inodeOff(ino)
+		if err == nil {
+			err = ondisk.Corruptf(off, "is reserved, but has a name")
+		}
+		return inode{}, err
 	}
 	n, err := fs.readInode(ino, buf)
 	if err != nil {
@@ -135,7 +141,7 @@ func (fs *FS) decodeInode(ino uint32, b []byte, off int64) (inode, error) {
 	if n.size = int64(size); n.size < 0 {
 		return n, n.errorf(0, "size %#x", size)
 	}
-	n.xattrBlock = uint64(le.Uint32(b[0x68:]))
+	n.xattrBlock = uint64(le.Uint32(b[iFileACL:]))
 	if fs.sb.hasIncompat(incompat64Bit) {
 		n.xattrBlock |= uint64(le.Uint16(b[0x76:])) << 32
 	}

@@ -51,6 +51,7 @@ var jbdIncompatNames = []string{
 type journal struct {
 	dev       io.ReaderAt
 	runs      []fsys.Run // of the journal file
+	inode     int64      // byte offset of its inode
 	blockSize int64
 
 	total, first, last uint32
@@ -120,7 +121,7 @@ func (fs *FS) openJournal(dev io.ReaderAt) (*journal, error) {
 	if n.links == 0 || !n.isType(fsys.ModeRegular) || n.has(flagEncrypt|flagInline) {
 		return nil, n.errorf(0, "mode %#o, %d links and flags %#x do not fit a journal", n.mode, n.links, n.flags)
 	}
-	j := &journal{dev: dev, blockSize: fs.sb.blockSize, unverified: fs.opts.unverified}
+	j := &journal{dev: dev, inode: n.off, blockSize: fs.sb.blockSize, unverified: fs.opts.unverified}
 	if j.runs, err = fs.runs(&n); err != nil {
 		return nil, err
 	}
@@ -211,7 +212,7 @@ func (j *journal) blockOff(block uint32) (int64, error) {
 	off := int64(block) * j.blockSize
 	i := sort.Search(len(j.runs), func(i int) bool { return j.runs[i].Off+j.runs[i].Len > off })
 	if i == len(j.runs) || j.runs[i].Phys < 0 {
-		return 0, ondisk.Corruptf(ondisk.NoOffset, "block %d is a hole or behind the end", block)
+		return 0, ondisk.Corruptf(j.inode, "block %d is a hole or behind the end", block)
 	}
 	return j.runs[i].Phys + off - j.runs[i].Off, nil
 }

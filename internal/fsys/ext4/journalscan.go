@@ -97,7 +97,7 @@ func (s *jbdScan) step() (bool, error) {
 		return false, ondisk.Unsupportedf("a dirty journal with more than %d blocks", maxCopies)
 	}
 	if s.used > uint64(s.last-s.first) {
-		return false, ondisk.Corruptf(ondisk.NoOffset, "transaction %d goes round the whole log", s.tid)
+		return false, ondisk.Corruptf(s.inode, "transaction %d goes round the whole log", s.tid)
 	}
 	off, err := s.read(s.buf, s.next)
 	if err != nil {

@@ -55,7 +55,7 @@ func (b *runBuilder) add(lblk, count, pblk uint64, unwritten bool) error {
 	}
 	b.append(off, min(n, b.n.size-off), phys)
 	if len(b.runs) > maxRuns {
-		return ondisk.Unsupportedf("inode %d: file in more than %d pieces", b.n.ino, maxRuns)
+		return ondisk.Unsupportedf("file in more than %d pieces", maxRuns)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (fs *FS) regular(ino fsys.Ino, buf []byte) (inode, error) {
 	case !n.isType(fsys.ModeRegular):
 		return n, n.errorf(0, "mode %#o is no regular file", n.mode)
 	case n.has(flagEncrypt):
-		return n, encrypted(&n, "file")
+		return n, encrypted("file")
 	}
 	return n, nil
 }

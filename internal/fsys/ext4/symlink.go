@@ -12,7 +12,7 @@ import (
 // https://docs.kernel.org/filesystems/ext4/dynamic.html#symbolic-links
 func (fs *FS) target(n *inode) (string, error) {
 	if n.has(flagEncrypt) {
-		return "", encrypted(n, "symlink")
+		return "", encrypted("symlink")
 	}
 	if n.size == 0 || n.size > fsys.MaxTarget {
 		return "", n.errorf(0, "symlink of %d bytes, want 1 to %d", n.size, fsys.MaxTarget)
@@ -63,6 +63,6 @@ func (fs *FS) isFast(n *inode) bool {
 	return own == 0
 }
 
-func encrypted(n *inode, what string) error {
-	return ondisk.Encryptedf("inode %d: encrypted %s", n.ino, what)
+func encrypted(what string) error {
+	return ondisk.Encryptedf("encrypted %s", what)
 }

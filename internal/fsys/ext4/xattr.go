@@ -1,7 +1,6 @@
 package ext4
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -116,7 +115,7 @@ func (fs *FS) appendXattrs(list []fsys.Xattr, n *inode, entries []xattrEntry) ([
 // xattrValue returns a value of its own, never nil.
 func (fs *FS) xattrValue(n *inode, e *xattrEntry) ([]byte, error) {
 	if e.size > fsys.MaxXattr {
-		return nil, ondisk.Unsupportedf("inode %d: attribute value of %d bytes, Linux shows at most %d", n.ino, e.size, fsys.MaxXattr)
+		return nil, ondisk.Unsupportedf("attribute value of %d bytes, Linux shows at most %d", e.size, fsys.MaxXattr)
 	}
 	if e.inum != 0 {
 		return fs.inodeValue(n, e)
@@ -140,8 +139,11 @@ func (fs *FS) bodyEntries(n *inode) ([]xattrEntry, error) {
 
 // blockEntries reads the inode's attribute block into buf and decodes it.
 func (fs *FS) blockEntries(n *inode, buf []byte) ([]xattrEntry, error) {
+	if !fs.validBlocks(n.xattrBlock, 1) {
+		return nil, n.errorf(n.off+iFileACL, "attribute block %d, filesystem has %d", n.xattrBlock, fs.sb.blocks)
+	}
 	if err := fs.readBlock(buf, n.xattrBlock, "attribute block"); err != nil {
-		return nil, fmt.Errorf("inode %d: %w", n.ino, err)
+		return nil, err
 	}
 	off := fs.blockOff(n.xattrBlock)
 	if magic, hBlocks := le.Uint32(buf), le.Uint32(buf[8:]); magic != xattrMagic || hBlocks != 1 {

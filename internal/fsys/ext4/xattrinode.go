@@ -18,14 +18,23 @@ func (fs *FS) inodeValue(owner *inode, e *xattrEntry) ([]byte, error) {
 	if e.inum < fs.sb.firstIno || e.inum == owner.ino {
 		return nil, owner.errorf(e.off, "attribute value in inode %d", e.inum)
 	}
+	value, err := fs.readValue(owner, e)
+	if err != nil {
+		return nil, fmt.Errorf("attribute value in inode %d: %w", e.inum, err)
+	}
+	return value, nil
+}
+
+// readValue is the part of inodeValue whose errors are about the value's inode.
+func (fs *FS) readValue(owner *inode, e *xattrEntry) ([]byte, error) {
 	buf := fs.inodeBufs.Get().(*[]byte)
 	defer fs.inodeBufs.Put(buf)
 	n, err := fs.readInode(fsys.Ino(e.inum), *buf)
 	if err != nil {
-		return nil, fmt.Errorf("inode %d: attribute value: %w", owner.ino, err)
+		return nil, err
 	}
 	if !n.has(flagEAInode) || !n.isType(fsys.ModeRegular) || n.has(flagInline|flagEncrypt) || n.links == 0 || n.size != int64(e.size) {
-		return nil, n.errorf(0, "mode %#o, flags %#x and size %d do not fit an attribute value of %d bytes", n.mode, n.flags, n.size, e.size)
+		return nil, n.errorf(0, "mode %#o, flags %#x and size %d do not fit a value of %d bytes", n.mode, n.flags, n.size, e.size)
 	}
 	runs, err := fs.runs(&n)
 	if err != nil {
@@ -34,7 +43,7 @@ func (fs *FS) inodeValue(owner *inode, e *xattrEntry) ([]byte, error) {
 	value := make([]byte, e.size)
 	for _, r := range runs {
 		if r.Phys < 0 {
-			return nil, n.errorf(0, "attribute value has a hole at %d", r.Off)
+			return nil, n.errorf(0, "has a hole at %d", r.Off)
 		}
 		if err := ondisk.ReadFull(fs.dev, value[r.Off:r.Off+r.Len], r.Phys, "attribute value"); err != nil {
 			return nil, err
@@ -55,10 +64,10 @@ func (fs *FS) verifyValue(owner, n *inode, e *xattrEntry, value []byte) error {
 	}
 	hash := crc32c(fs.sb.csumSeed, value)
 	if hash != n.atime {
-		return n.errorf(0, "attribute value hash %#08x, want %#08x", n.atime, hash)
+		return n.errorf(0, "hash %#08x, want %#08x", n.atime, hash)
 	}
 	if e.hash != entryHash(e.name, hash, false) && e.hash != entryHash(e.name, hash, true) {
-		return owner.errorf(e.off, "attribute hash %#08x, want %#08x", e.hash, entryHash(e.name, hash, false))
+		return owner.errorf(e.off, "hash in the attribute %#08x, want %#08x", e.hash, entryHash(e.name, hash, false))
 	}
 	return nil
 }

@@ -118,6 +118,9 @@ func guarded(p *Patched, d Damage) (lines []string, errs []error, err error) {
 			if !classified(err) {
 				return nil, nil, err
 			}
+			if err := worded(err); err != nil {
+				return nil, nil, err
+			}
 		}
 		return r.lines, r.errs, nil
 	case <-time.After(d.Limit):
@@ -158,6 +161,19 @@ func classified(err error) bool {
 	return !strings.Contains(err.Error(), "contract: ") &&
 		(slices.ContainsFunc(classes, func(c error) bool { return errors.Is(err, c) }) ||
 			strings.Contains(err.Error(), "is also"))
+}
+
+// worded holds the message of a damage to naming its place, once, and to
+// leaving the inode that was asked for to the caller.
+func worded(err error) error {
+	var format *ondisk.FormatError
+	if !errors.As(err, &format) || format.Class != ondisk.ErrCorrupt {
+		return nil
+	}
+	if format.Off < 0 || strings.Count(err.Error(), "at byte ") != 1 || strings.HasPrefix(format.What, "inode ") {
+		return fmt.Errorf("worded amiss: %w", err)
+	}
+	return nil
 }
 
 // recorder notes which bytes are read.

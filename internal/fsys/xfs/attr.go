@@ -71,7 +71,7 @@ func (l *attrList) add(flags byte, name, value []byte, off int64) error {
 		return ondisk.Corruptf(off, "attribute %q: value of %d bytes", name, len(value))
 	}
 	if l.size += int64(len(value)); len(l.list) >= maxAttrs || l.size > maxAttrBytes {
-		return ondisk.Unsupportedf("inode %d has more than %d attributes or %d bytes of them", l.d.ino, maxAttrs, maxAttrBytes)
+		return ondisk.Unsupportedf("more than %d attributes or %d bytes of them", maxAttrs, maxAttrBytes)
 	}
 	full, acl := attrName(flags, name)
 	if full == "" || len(full) > fsys.MaxXattrName {

@@ -101,21 +101,21 @@ func (l *attrList) firstLeaf(list []extent, b []byte) (uint32, error) {
 
 // readBlock reads block at of the attribute fork into b and checks whose it is.
 func (l *attrList) readBlock(list []extent, at uint32, b []byte) (int64, error) {
-	off, err := l.fs.readForkBlock(list, uint64(at), b, "attribute block")
+	off, err := l.readForkBlock(list, uint64(at), b, "attribute block")
 	if err == nil && l.fs.sb.v5 {
 		err = l.fs.checkSelf(b, off, daSelf, l.d.ino, "attribute block")
 	}
 	return off, err
 }
 
-// readForkBlock reads one filesystem block of a fork by its number in the file.
-func (fs *FS) readForkBlock(list []extent, at uint64, b []byte, what string) (int64, error) {
+// readForkBlock reads one filesystem block of the attribute fork by its number.
+func (l *attrList) readForkBlock(list []extent, at uint64, b []byte, what string) (int64, error) {
 	i := sort.Search(len(list), func(i int) bool { return list[i].end() > at })
 	if i == len(list) || list[i].off > at || list[i].unwritten {
-		return ondisk.NoOffset, ondisk.Corruptf(ondisk.NoOffset, "%s: file block %#x has no place", what, at)
+		return ondisk.NoOffset, ondisk.Corruptf(l.d.off, "%s: file block %#x has no place", what, at)
 	}
-	off := fs.sb.blockOffset(list[i].start + (at - list[i].off))
-	return off, ondisk.ReadFull(fs.dev, b, off, what)
+	off := l.fs.sb.blockOffset(list[i].start + (at - list[i].off))
+	return off, ondisk.ReadFull(l.fs.dev, b, off, what)
 }
 
 // leaf reads the entries of one leaf.

@@ -24,7 +24,7 @@ func (l *attrList) remoteValue(list []extent, at, n uint32, off int64) ([]byte, 
 	b := *buf
 	value := make([]byte, 0, n)
 	for block := uint64(at); uint32(len(value)) < n; block++ {
-		blockOff, err := l.fs.readForkBlock(list, block, b, "attribute value block")
+		blockOff, err := l.readForkBlock(list, block, b, "attribute value block")
 		if err != nil {
 			return nil, err
 		}

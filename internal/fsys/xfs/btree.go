@@ -46,7 +46,7 @@ func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 		}
 		child, level := be.Uint64(top.children), top.level-1
 		top.children = top.children[8:]
-		off, body, n, err := fs.readBtreeBlock(d.ino, child, level, *buf)
+		off, body, n, err := fs.readBtreeBlock(d, child, level, *buf)
 		if err != nil {
 			return err
 		}
@@ -65,10 +65,10 @@ func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 
 // readBtreeBlock reads and checks block fsb of an extent tree into b. It
 // returns its place, what follows the header, and the number of records.
-func (fs *FS) readBtreeBlock(ino, fsb uint64, level int, b []byte) (off int64, body []byte, n int, err error) {
+func (fs *FS) readBtreeBlock(d *dinode, fsb uint64, level int, b []byte) (off int64, body []byte, n int, err error) {
 	sb := fs.sb
 	if err := sb.checkBlocks(fsb, 1); err != nil {
-		return 0, nil, 0, ondisk.Corruptf(ondisk.NoOffset, "extent tree block %#x is outside the allocation groups", fsb)
+		return 0, nil, 0, ondisk.Corruptf(d.off, "extent tree block %#x is outside the allocation groups", fsb)
 	}
 	off = sb.blockOffset(fsb)
 	if err := ondisk.ReadFull(fs.dev, b, off, "extent tree block"); err != nil {
@@ -82,8 +82,8 @@ func (fs *FS) readBtreeBlock(ino, fsb uint64, level int, b []byte) (off int64, b
 		return off, nil, 0, ondisk.Corruptf(off, "extent tree block magic %#x, want %#x", got, magic)
 	}
 	if sb.v5 {
-		owner := ino
-		if fs.reowned[ino] {
+		owner := d.ino
+		if fs.reowned[owner] {
 			owner = be.Uint64(b[longSelf.owner:])
 		}
 		if err := fs.checkSelf(b, off, longSelf, owner, "extent tree block"); err != nil {

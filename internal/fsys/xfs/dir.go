@@ -51,7 +51,7 @@ type dirWalk struct {
 func (w *dirWalk) run() error {
 	switch {
 	case w.dir.mode&fsys.ModeType != fsys.ModeDir:
-		return ondisk.Corruptf(w.dir.off+2, "inode: mode %#o, want a directory", w.dir.mode)
+		return ondisk.Corruptf(w.dir.off+2, "mode %#o, want a directory", w.dir.mode)
 	case w.dir.data.format == formatLocal:
 		return w.shortForm(w.dir.data.b[:w.dir.size])
 	}

@@ -34,7 +34,7 @@ func (sb *superblock) blockOffset(fsb uint64) int64 {
 // checkInode tells whether an inode of this number can exist.
 func (sb *superblock) checkInode(ino uint64) error {
 	if err := sb.checkBlocks(ino>>sb.inopbLog, 1); err != nil {
-		return ondisk.Corruptf(ondisk.NoOffset, "inode number %d is outside the allocation groups", ino)
+		return ondisk.Corruptf(ondisk.NoOffset, "number is outside the allocation groups")
 	}
 	return nil
 }

@@ -94,21 +94,21 @@ func (fs *FS) drop(d *dinode) { fs.inodes.Put(d) }
 // decode checks identity and core of the inode in b.
 func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	if got := be.Uint16(b); got != inodeMagic {
-		return ondisk.Corruptf(d.off, "inode magic %#x, want %#x", got, inodeMagic)
+		return ondisk.Corruptf(d.off, "magic %#x, want %#x", got, inodeMagic)
 	}
 	version := b[4]
 	switch {
 	case sb.v5 && version != 3, !sb.v5 && version != 1 && version != 2:
-		return ondisk.Corruptf(d.off+4, "inode version %d", version)
+		return ondisk.Corruptf(d.off+4, "version %d", version)
 	case sb.v5:
 		if got, want := checksum(b, inodeCRC), binary.LittleEndian.Uint32(b[inodeCRC:]); got != want && !unverified {
-			return ondisk.Corruptf(d.off+inodeCRC, "inode: checksum %#x, computed %#x", want, got)
+			return ondisk.Corruptf(d.off+inodeCRC, "checksum %#x, computed %#x", want, got)
 		}
 		if got := be.Uint64(b[152:]); got != d.ino {
-			return ondisk.Corruptf(d.off+152, "inode says it is number %d", got)
+			return ondisk.Corruptf(d.off+152, "says it is inode %d", got)
 		}
 		if !bytes.Equal(b[160:176], sb.metaUUID[:]) {
-			return ondisk.Corruptf(d.off+160, "inode: of filesystem %s, want %s", uuidString([16]byte(b[160:176])), uuidString(sb.metaUUID))
+			return ondisk.Corruptf(d.off+160, "of filesystem %s, want %s", uuidString([16]byte(b[160:176])), uuidString(sb.metaUUID))
 		}
 	}
 	d.mode = uint32(be.Uint16(b[2:]))
@@ -119,10 +119,10 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	}
 	size := be.Uint64(b[56:])
 	if d.mode == 0 {
-		return ondisk.Corruptf(d.off+2, "inode is free")
+		return ondisk.Corruptf(d.off+2, "is free, but has a name")
 	}
 	if size > math.MaxInt64 {
-		return ondisk.Corruptf(d.off+56, "inode: size %#x", size)
+		return ondisk.Corruptf(d.off+56, "size %#x", size)
 	}
 	d.size = int64(size)
 	d.rt = d.mode&fsys.ModeType == fsys.ModeRegular && be.Uint16(b[90:])&flagRealtime != 0
@@ -131,7 +131,7 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 		flags2 = be.Uint64(b[120:])
 	}
 	if flags2&flag2Metadata != 0 {
-		return ondisk.Corruptf(d.off+120, "inode is metadata of the filesystem")
+		return ondisk.Corruptf(d.off+120, "is metadata of the filesystem, but has a name")
 	}
 	if err := d.decodeTime(b[40:48], flags2&flag2Bigtime != 0); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (d *dinode) decodeTime(b []byte, bigtime bool) error {
 	}
 	d.mt = fsys.Time{Sec: int64(int32(be.Uint32(b))), Nsec: be.Uint32(b[4:])}
 	if d.mt.Nsec >= 1e9 {
-		return ondisk.Corruptf(d.off+44, "inode: %d nanoseconds", d.mt.Nsec)
+		return ondisk.Corruptf(d.off+44, "%d nanoseconds", d.mt.Nsec)
 	}
 	return nil
 }
@@ -168,21 +168,21 @@ func (d *dinode) decodeForks(sb *superblock, b []byte, nrext64 bool) error {
 	}
 	if forkOff := int(b[82]) << 3; forkOff != 0 {
 		if forkOff >= len(literal) {
-			return ondisk.Corruptf(d.off+82, "inode: attribute fork at %d of %d bytes", forkOff, len(literal))
+			return ondisk.Corruptf(d.off+82, "attribute fork at %d of %d bytes", forkOff, len(literal))
 		}
 		d.data.b, d.attr.b = literal[:forkOff], literal[forkOff:]
 	} else if d.attr.extents != 0 {
-		return ondisk.Corruptf(d.off+80, "inode: %d attribute extents, no attribute fork", d.attr.extents)
+		return ondisk.Corruptf(d.off+80, "%d attribute extents, no attribute fork", d.attr.extents)
 	}
 	if blocks := be.Uint64(b[64:]); d.data.extents > blocks || d.attr.extents > blocks-d.data.extents {
-		return ondisk.Corruptf(d.off+64, "inode: %d and %d extents in %d blocks", d.data.extents, d.attr.extents, blocks)
+		return ondisk.Corruptf(d.off+64, "%d and %d extents in %d blocks", d.data.extents, d.attr.extents, blocks)
 	}
 	if err := d.checkFormat(); err != nil {
 		return err
 	}
 	for _, f := range []*fork{&d.data, &d.attr} {
 		if f.format == formatExtents && f.extents > uint64(len(f.b)/extentSize) && f.b != nil {
-			return ondisk.Corruptf(d.off, "inode: %d extents in a %s of %d bytes", f.extents, f.name(), len(f.b))
+			return ondisk.Corruptf(d.off, "%d extents in a %s of %d bytes", f.extents, f.name(), len(f.b))
 		}
 	}
 	return nil
@@ -202,26 +202,26 @@ func (d *dinode) checkFormat() error {
 	case fsys.ModeChar, fsys.ModeBlock, fsys.ModeFifo, fsys.ModeSocket:
 		ok = format == formatDev && len(d.data.b) >= 4
 	default:
-		return ondisk.Corruptf(d.off+2, "inode: mode %#o", d.mode)
+		return ondisk.Corruptf(d.off+2, "mode %#o", d.mode)
 	}
 	if !ok {
-		return ondisk.Corruptf(d.off+5, "inode: data fork format %d for mode %#o", format, d.mode)
+		return ondisk.Corruptf(d.off+5, "data fork format %d for mode %#o", format, d.mode)
 	}
 	if local && d.size > int64(len(d.data.b)) {
-		return ondisk.Corruptf(d.off+56, "inode: %d bytes in a data fork of %d", d.size, len(d.data.b))
+		return ondisk.Corruptf(d.off+56, "%d bytes in a data fork of %d", d.size, len(d.data.b))
 	}
 	switch d.attr.format {
 	case formatExtents:
 	case formatLocal, formatBtree:
 		if d.attr.b == nil {
-			return ondisk.Corruptf(d.off+83, "inode: attribute fork format %d, no attribute fork", d.attr.format)
+			return ondisk.Corruptf(d.off+83, "attribute fork format %d, no attribute fork", d.attr.format)
 		}
 	case formatDev: // zero: what a fresh inode without attributes has
 		if d.attr.b != nil {
-			return ondisk.Corruptf(d.off+83, "inode: attribute fork format 0")
+			return ondisk.Corruptf(d.off+83, "attribute fork format 0")
 		}
 	default:
-		return ondisk.Corruptf(d.off+83, "inode: attribute fork format %d", d.attr.format)
+		return ondisk.Corruptf(d.off+83, "attribute fork format %d", d.attr.format)
 	}
 	return nil
 }

@@ -190,7 +190,7 @@ func (in *intents) remap(list []extent, sb *superblock, d *dinode, f *fork) ([]e
 			}
 			if !d.rt || f.isAttr {
 				if err := sb.checkBlocks(m.start, m.n); err != nil {
-					return nil, err
+					return nil, ondisk.At(err, d.off)
 				}
 			}
 			put = []extent{m.extent}

@@ -16,7 +16,7 @@ func (fs *FS) Layout(ino fsys.Ino) ([]fsys.Run, error) {
 	}
 	defer fs.drop(d)
 	if d.mode&fsys.ModeType != fsys.ModeRegular {
-		return nil, ondisk.Corruptf(d.off+2, "inode: mode %#o, want a regular file", d.mode)
+		return nil, ondisk.Corruptf(d.off+2, "mode %#o, want a regular file", d.mode)
 	}
 	list, err := fs.extents(d, &d.data)
 	if err != nil {
@@ -71,7 +71,8 @@ func (fs *FS) runs(d *dinode, list []extent) ([]fsys.Run, error) {
 // physical returns the byte offset on the volume of a data extent.
 func (fs *FS) physical(d *dinode, e extent) (int64, error) {
 	if d.rt {
-		return fs.sb.realtimeOffset(e.start, e.n)
+		off, err := fs.sb.realtimeOffset(e.start, e.n)
+		return off, ondisk.At(err, d.off)
 	}
 	return fs.sb.blockOffset(e.start), nil
 }

@@ -111,7 +111,7 @@ func (ts *transactions) operation(r record, tid uint32, flags byte, body []byte,
 	case opCommit:
 		delete(ts.open, tid)
 		ts.bytes -= t.bytes
-		return ts.commit(t)
+		return ondisk.At(ts.commit(t), at)
 	case opUnmount:
 		delete(ts.open, tid)
 		ts.bytes -= t.bytes

@@ -118,7 +118,7 @@ func TestDamageNamed(t *testing.T) {
 		off        int64
 		read       func(fs *FS, ino fsys.Ino) error
 	}{
-		{"inode", "files", fs.sb.inodeOffset(ino("files")), inodeError},
+		{"", "files", fs.sb.inodeOffset(ino("files")), inodeError},
 		{"directory block", "dirs/200", block("dirs/200", false), dirError},
 		{"extent tree block", "sparse/punched-1500", block("sparse/punched-1500", false), layoutError},
 		{"symlink block", "links/sym-900", block("links/sym-900", false), inodeError},

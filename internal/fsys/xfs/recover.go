@@ -70,5 +70,5 @@ func (fs *FS) replay(j *journal, s span) error {
 			return fmt.Errorf("log recovery: %w", err)
 		}
 	}
-	return r.finish()
+	return ondisk.At(r.finish(), j.place(s.tail))
 }

@@ -1,6 +1,8 @@
 package xfs
 
 import (
+	"fmt"
+
 	"encoding/binary"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
@@ -65,7 +67,7 @@ func (r *replayer) inode(raw *item) error {
 	}
 	sb := r.fs.sb
 	if err := sb.checkInode(it.ino); err != nil {
-		return err
+		return fmt.Errorf("log item for inode %d: %w", it.ino, err)
 	}
 	off := sb.inodeOffset(it.ino)
 	if it.buffer.sector<<basicBlockLog+it.inode != off {

@@ -12,6 +12,7 @@
 package xfs
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
@@ -60,18 +61,26 @@ func Open(dev blockdev.Device, opts Options) (*FS, error) {
 	if err := fs.recover(opts); err != nil {
 		return nil, err
 	}
-	root, err := fs.load(fs.sb.rootIno)
-	if err != nil {
-		return nil, err
-	}
-	defer fs.drop(root)
-	if root.mode&fsys.ModeType != fsys.ModeDir {
-		return nil, ondisk.Corruptf(root.off+2, "root inode: mode %#o, want a directory", root.mode)
+	if err := fs.checkRoot(); err != nil {
+		return nil, fmt.Errorf("/: inode %d: %w", fs.sb.rootIno, err)
 	}
 	fs.info.Type, fs.info.Label, fs.info.UUID = "xfs", fs.sb.label, uuidString(fs.sb.uuid)
 	fs.info.Features, fs.info.Block = fs.sb.feat.names(), fs.sb.blockSize
 	fs.info.Size = int64(fs.sb.dataBlocks << fs.sb.blockLog)
 	return fs, nil
+}
+
+// checkRoot finds out early whether there is a tree at all.
+func (fs *FS) checkRoot() error {
+	root, err := fs.load(fs.sb.rootIno)
+	if err != nil {
+		return err
+	}
+	defer fs.drop(root)
+	if root.mode&fsys.ModeType != fsys.ModeDir {
+		return ondisk.Corruptf(root.off+2, "mode %#o, want a directory", root.mode)
+	}
+	return nil
 }
 
 // Info implements fsys.FS.

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 	case "cmd":
 		os.Exit(fakewsl.CmdMain())
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else a program under the race detector waits a second before it ends
 	busyGrace, busyRetry = 20*time.Second, 10*time.Millisecond
 	os.Exit(m.Run())
 }

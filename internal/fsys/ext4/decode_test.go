@@ -430,9 +430,12 @@ func TestBlockMap(t *testing.T) {
 		{"huge hole", (12 + 256 + 65536 + 1<<24) * bs, nil, "[{0 17247252480 -1}]"},
 		{"too large", (12+256+65536+1<<24)*bs + 1, nil, "more than the block map can hold"},
 		{"twice", (12 + 256 + 600) * bs, map[int]uint32{13: 41}, "indirect block 42 is used twice, at byte 0xa404"},
-		{"outside", bs, map[int]uint32{0: 1000}, "block 1000, filesystem has 1000"},
-		{"superblock", bs, map[int]uint32{0: 1}, "block 1, filesystem has 1000"},
-		{"outside below", 14 * bs, map[int]uint32{12: 44}, "block 2000, filesystem has 1000, at byte 0xb000"},
+		{"outside", bs, map[int]uint32{0: 1000}, "block 1000 of 1000 is no data block"},
+		{"superblock", bs, map[int]uint32{0: 1}, "block 1 of 1000 is no data block"},
+		{"outside, behind the end", bs, map[int]uint32{0: 50, 5: 1000}, "block 1000 of 1000 is no data block, at byte 0x3c"},
+		{"outside below, behind the end", 13 * bs, map[int]uint32{12: 44}, "block 2000 of 1000 is no data block, at byte 0xb000"},
+		{"outside, in no use", 12 * bs, map[int]uint32{13: 1000}, "[{0 12288 -1}]"},
+		{"outside below", 14 * bs, map[int]uint32{12: 44}, "block 2000 of 1000 is no data block, at byte 0xb000"},
 	} {
 		block := make([]byte, 60)
 		for i, p := range c.pointers {

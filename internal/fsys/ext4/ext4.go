@@ -32,6 +32,7 @@ type FS struct {
 	dev      io.ReaderAt // the volume, seen through the replayed journal
 	overlay  *overlay    // nil if nothing was replayed
 	groups   []uint64    // inode table's first block of each group
+	zone     zone
 	dirty    bool
 	warnings []string
 	opts     Options
@@ -53,7 +54,8 @@ type Options struct {
 // one.
 func Open(dev blockdev.Device, opts Options) (*FS, error) {
 	fs := &FS{dev: dev, opts: opts}
-	if err := fs.load(dev.Size()); err != nil {
+	metadata, err := fs.load(dev.Size())
+	if err != nil {
 		return nil, err
 	}
 	replayed, err := fs.replay(dev)
@@ -61,9 +63,12 @@ func Open(dev blockdev.Device, opts Options) (*FS, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	if replayed {
-		if err := fs.load(dev.Size()); err != nil {
+		if metadata, err = fs.load(dev.Size()); err != nil {
 			return nil, fmt.Errorf("after journal replay: %w", err)
 		}
+	}
+	if err := fs.protect(metadata); err != nil {
+		return nil, err
 	}
 	if err := fs.checkRoot(); err != nil {
 		return nil, err
@@ -86,17 +91,17 @@ func (fs *FS) checkRoot() error {
 	return nil
 }
 
-// load reads what must be known before any inode can be found.
-func (fs *FS) load(devSize int64) error {
+// load reads what must be known before any inode can be found, and returns
+// the blocks that hold it or are described by it.
+func (fs *FS) load(devSize int64) ([]span, error) {
 	sb, err := readSuperblock(fs.dev, devSize, fs.opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fs.sb = *sb
 	fs.inodeBufs.New = newBuffer(int(sb.inodeSize))
 	fs.blockBufs.New = newBuffer(int(sb.blockSize))
-	fs.groups, err = fs.readGroups()
-	return err
+	return fs.readGroups()
 }
 
 func newBuffer(n int) func() any {
@@ -137,9 +142,11 @@ func (fs *FS) Root() fsys.Ino { return rootIno }
 func (fs *FS) blockOff(block uint64) int64 { return int64(block) * fs.sb.blockSize }
 
 // validBlocks tells whether count blocks from block may hold what an inode
-// points to: the kernel excludes the superblock's own block and all before it.
+// points to: the kernel excludes the superblock's own block, all before it, and
+// the zone.
 func (fs *FS) validBlocks(block, count uint64) bool {
-	return block > fs.sb.firstDataBlock && count <= fs.sb.blocks && block <= fs.sb.blocks-count
+	return block > fs.sb.firstDataBlock && count <= fs.sb.blocks && block <= fs.sb.blocks-count &&
+		!fs.zone.overlaps(block, count)
 }
 
 // borrowBlock returns a buffer of one block; give it back with releaseBlock.

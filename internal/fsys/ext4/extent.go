@@ -87,7 +87,7 @@ func (w *extentWalk) leaf(entry []byte, at int64) error {
 		return w.n.errorf(at, "extent of %d blocks at block %d", eeLen, w.next)
 	}
 	if !w.fs.validBlocks(pblk, eeLen) {
-		return w.n.errorf(at, "extent at blocks %d+%d, filesystem has %d", pblk, eeLen, w.fs.sb.blocks)
+		return w.n.errorf(at, "extent at blocks %d+%d of %d, not all of which are data blocks", pblk, eeLen, w.fs.sb.blocks)
 	}
 	lblk := w.next
 	w.next += eeLen
@@ -97,7 +97,7 @@ func (w *extentWalk) leaf(entry []byte, at int64) error {
 func (w *extentWalk) index(entry []byte, at int64, depth int) error {
 	child := uint64(le.Uint32(entry[4:])) | uint64(le.Uint16(entry[8:]))<<32
 	if !w.fs.validBlocks(child, 1) {
-		return w.n.errorf(at, "extent node at block %d, filesystem has %d", child, w.fs.sb.blocks)
+		return w.n.errorf(at, "extent node at block %d of %d, which is no data block", child, w.fs.sb.blocks)
 	}
 	buf := w.fs.borrowBlock()
 	defer w.fs.releaseBlock(buf)

@@ -87,9 +87,9 @@ func FuzzGroupDescriptor(f *testing.F) {
 		}
 		fs, _ := fuzzFS(nil)
 		fs.sb.descSize, fs.sb.blocksPerGroup = 64, 8192
-		table, err := fs.decodeGroup(group, b, 2048)
+		desc, err := fs.decodeGroup(group, b, 2048)
 		classified(t, err)
-		if err == nil && (table < 1 || table+16 > 200) {
+		if table := desc.inodeTable; err == nil && (table < 1 || table+16 > 200) {
 			t.Errorf("inode table at block %d", table)
 		}
 	})

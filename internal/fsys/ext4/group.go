@@ -1,36 +1,47 @@
 package ext4
 
 import (
+	"slices"
+
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
-// readGroups returns the first block of each group's inode table. Memory grows
-// only with descriptors that were read and found sound.
+// groupDesc is where a group's metadata begins.
+type groupDesc struct{ blockBitmap, inodeBitmap, inodeTable uint64 }
+
+// readGroups finds the first block of each group's inode table, and returns
+// all blocks of the descriptors and of what they describe. Memory grows only
+// with descriptors that were read and found sound.
 // https://docs.kernel.org/filesystems/ext4/globals.html#block-group-descriptors
-func (fs *FS) readGroups() ([]uint64, error) {
+func (fs *FS) readGroups() ([]span, error) {
 	sb := &fs.sb
 	perBlock := uint64(sb.blockSize / sb.descSize)
-	var tables []uint64
+	var descs, blockBitmaps, inodeBitmaps, tables []span
+	fs.groups = nil
 	buf := make([]byte, sb.blockSize)
 	for first := uint64(0); first < sb.groups; first += perBlock {
 		block := sb.descBlock(first / perBlock)
 		if block >= sb.blocks {
 			return nil, ondisk.Corruptf(superOffset, "group descriptors at block %d, filesystem has %d", block, sb.blocks)
 		}
+		descs = grow(descs, block, 1)
 		off := fs.blockOff(block)
 		if err := ondisk.ReadFull(fs.dev, buf, off, "group descriptors"); err != nil {
 			return nil, err
 		}
 		for i := uint64(0); i < perBlock && first+i < sb.groups; i++ {
 			at := int64(i) * sb.descSize
-			table, err := fs.decodeGroup(uint32(first+i), buf[at:at+sb.descSize], off+at)
+			desc, err := fs.decodeGroup(uint32(first+i), buf[at:at+sb.descSize], off+at)
 			if err != nil {
 				return nil, err
 			}
-			tables = append(tables, table)
+			fs.groups = append(fs.groups, desc.inodeTable)
+			blockBitmaps = grow(blockBitmaps, desc.blockBitmap, 1)
+			inodeBitmaps = grow(inodeBitmaps, desc.inodeBitmap, 1)
+			tables = grow(tables, desc.inodeTable, sb.tableBlocks())
 		}
 	}
-	return tables, nil
+	return slices.Concat(descs, blockBitmaps, inodeBitmaps, tables), nil
 }
 
 // descBlock is the block that holds the n-th block of group descriptors.
@@ -75,10 +86,10 @@ func (sb *superblock) groupHasSuper(group uint64) bool {
 }
 
 // decodeGroup checks one descriptor, which lies at byte off.
-func (fs *FS) decodeGroup(group uint32, b []byte, off int64) (inodeTable uint64, err error) {
+func (fs *FS) decodeGroup(group uint32, b []byte, off int64) (groupDesc, error) {
 	sb := &fs.sb
 	if got, want, ok := sb.groupChecksum(group, b); ok && got != want && !fs.opts.unverified {
-		return 0, ondisk.Corruptf(off, "group %d: descriptor checksum %#04x, want %#04x", group, got, want)
+		return groupDesc{}, ondisk.Corruptf(off, "group %d: descriptor checksum %#04x, want %#04x", group, got, want)
 	}
 	bgBlockBitmap := uint64(le.Uint32(b[0x0:]))
 	bgInodeBitmap := uint64(le.Uint32(b[0x4:]))
@@ -93,16 +104,20 @@ func (fs *FS) decodeGroup(group uint32, b []byte, off int64) (inodeTable uint64,
 		first += uint64(group) * sb.blocksPerGroup
 		last = min(last, first+sb.blocksPerGroup-1)
 	}
-	tableBlocks := (uint64(sb.inodesPerGroup)*uint64(sb.inodeSize) + uint64(sb.blockSize) - 1) / uint64(sb.blockSize)
 	for _, place := range []struct {
 		what          string
 		block, blocks uint64
-	}{{"block bitmap", bgBlockBitmap, 1}, {"inode bitmap", bgInodeBitmap, 1}, {"inode table", bgInodeTable, tableBlocks}} {
+	}{{"block bitmap", bgBlockBitmap, 1}, {"inode bitmap", bgInodeBitmap, 1}, {"inode table", bgInodeTable, sb.tableBlocks()}} {
 		if place.block < first || place.block > last || place.blocks > last-place.block+1 {
-			return 0, ondisk.Corruptf(off, "group %d: %s at block %d, want %d to %d", group, place.what, place.block, first, last)
+			return groupDesc{}, ondisk.Corruptf(off, "group %d: %s at block %d, want %d to %d", group, place.what, place.block, first, last)
 		}
 	}
-	return bgInodeTable, nil
+	return groupDesc{bgBlockBitmap, bgInodeBitmap, bgInodeTable}, nil
+}
+
+// tableBlocks is the size of a group's inode table in blocks.
+func (sb *superblock) tableBlocks() uint64 {
+	return (uint64(sb.inodesPerGroup)*uint64(sb.inodeSize) + uint64(sb.blockSize) - 1) / uint64(sb.blockSize)
 }
 
 // groupChecksum returns the stored and the computed checksum, and whether

@@ -12,14 +12,21 @@ const (
 func (fs *FS) blockMap(n *inode, add mapFunc) error {
 	bs := uint64(fs.sb.blockSize)
 	w := mapWalk{fs: fs, n: n, add: add, end: (uint64(n.size) + bs - 1) / bs}
+	if err := w.check(n.block[:4*directBlocks], n.off+0x28); err != nil {
+		return err
+	}
 	for i := range directBlocks {
 		if err := w.pointer(n.block[4*i:], n.off+0x28+int64(4*i), 0); err != nil {
 			return err
 		}
 	}
-	for level := 1; level <= maxLevels; level++ {
+	for level := 1; level <= maxLevels && w.next < w.end; level++ {
 		i := directBlocks + level - 1
-		if err := w.pointer(n.block[4*i:], n.off+0x28+int64(4*i), level); err != nil {
+		root, off := n.block[4*i:4*i+4], n.off+0x28+int64(4*i)
+		if err := w.check(root, off); err != nil {
+			return err
+		}
+		if err := w.pointer(root, off, level); err != nil {
 			return err
 		}
 	}
@@ -39,7 +46,18 @@ type mapWalk struct {
 	seen map[uint32]bool
 }
 
-// pointer follows one pointer at byte off. It calls itself maxLevels times at
+// check looks at all pointers of a block of them, which lies at byte off. As in
+// the kernel, a bad one spoils the block, also behind the file's end.
+func (w *mapWalk) check(b []byte, off int64) error {
+	for i := 0; i < len(b); i += 4 {
+		if block := le.Uint32(b[i:]); block != 0 && !w.fs.validBlocks(uint64(block), 1) {
+			return w.n.errorf(off+int64(i), "block %d of %d is no data block", block, w.fs.sb.blocks)
+		}
+	}
+	return nil
+}
+
+// pointer follows one pointer at byte off, which was checked. It calls itself maxLevels times at
 // most, since level falls.
 func (w *mapWalk) pointer(p []byte, off int64, level int) error {
 	if w.next >= w.end {
@@ -49,9 +67,6 @@ func (w *mapWalk) pointer(p []byte, off int64, level int) error {
 	if block == 0 { // a hole
 		w.next += w.span(level)
 		return nil
-	}
-	if !w.fs.validBlocks(uint64(block), 1) {
-		return w.n.errorf(off, "block %d, filesystem has %d", block, w.fs.sb.blocks)
 	}
 	if level == 0 {
 		w.next++
@@ -70,6 +85,9 @@ func (w *mapWalk) pointer(p []byte, off int64, level int) error {
 		return err
 	}
 	at := w.fs.blockOff(uint64(block))
+	if err := w.check(*buf, at); err != nil {
+		return err
+	}
 	for i := 0; i < len(*buf) && w.next < w.end; i += 4 {
 		if err := w.pointer((*buf)[i:], at+int64(i), level-1); err != nil {
 			return err

@@ -104,6 +104,19 @@ func (fs *FS) replay(dev blockdev.Device) (bool, error) {
 	return true, nil
 }
 
+// journalInode reads the inode of the journal into buf, and finds its blocks.
+func (fs *FS) journalInode(buf []byte) (inode, []fsys.Run, error) {
+	n, err := fs.readInode(fsys.Ino(fs.sb.journalIno), buf)
+	if err != nil {
+		return n, nil, err
+	}
+	if n.links == 0 || !n.isType(fsys.ModeRegular) || n.has(flagEncrypt|flagInline) {
+		return n, nil, n.errorf(0, "mode %#o, %d links and flags %#x do not fit a journal", n.mode, n.links, n.flags)
+	}
+	runs, err := fs.runs(&n)
+	return n, runs, err
+}
+
 // openJournal reads the journal's superblock.
 func (fs *FS) openJournal(dev io.ReaderAt) (*journal, error) {
 	switch {
@@ -114,17 +127,11 @@ func (fs *FS) openJournal(dev io.ReaderAt) (*journal, error) {
 	}
 	buf := fs.inodeBufs.Get().(*[]byte)
 	defer fs.inodeBufs.Put(buf)
-	n, err := fs.readInode(fsys.Ino(fs.sb.journalIno), *buf)
+	n, runs, err := fs.journalInode(*buf)
 	if err != nil {
 		return nil, err
 	}
-	if n.links == 0 || !n.isType(fsys.ModeRegular) || n.has(flagEncrypt|flagInline) {
-		return nil, n.errorf(0, "mode %#o, %d links and flags %#x do not fit a journal", n.mode, n.links, n.flags)
-	}
-	j := &journal{dev: dev, inode: n.off, blockSize: fs.sb.blockSize, unverified: fs.opts.unverified}
-	if j.runs, err = fs.runs(&n); err != nil {
-		return nil, err
-	}
+	j := &journal{dev: dev, runs: runs, inode: n.off, blockSize: fs.sb.blockSize, unverified: fs.opts.unverified}
 	j.total = uint32(min(n.size/j.blockSize, 1<<32-1))
 	var b [jbdSuperBytes]byte
 	off, err := j.blockOff(0)

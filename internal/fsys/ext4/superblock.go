@@ -19,8 +19,9 @@ const (
 	osHurd      = 1   // s_creator_os
 	checksumCRC = 1   // s_checksum_type: crc32c
 
-	rootIno  = 2
-	firstIno = 11 // first inode that is not reserved, unless s_first_ino tells
+	rootIno    = 2
+	journalIno = 8
+	firstIno   = 11 // first inode that is not reserved, unless s_first_ino tells
 
 	// maxGroups bounds the table that is kept in memory (8 bytes a group): 256
 	// TiB at 4 KiB blocks. mke2fs itself cannot make that many.

@@ -140,7 +140,7 @@ func (fs *FS) bodyEntries(n *inode) ([]xattrEntry, error) {
 // blockEntries reads the inode's attribute block into buf and decodes it.
 func (fs *FS) blockEntries(n *inode, buf []byte) ([]xattrEntry, error) {
 	if !fs.validBlocks(n.xattrBlock, 1) {
-		return nil, n.errorf(n.off+iFileACL, "attribute block %d, filesystem has %d", n.xattrBlock, fs.sb.blocks)
+		return nil, n.errorf(n.off+iFileACL, "attribute block %d of %d, which is no data block", n.xattrBlock, fs.sb.blocks)
 	}
 	if err := fs.readBlock(buf, n.xattrBlock, "attribute block"); err != nil {
 		return nil, err

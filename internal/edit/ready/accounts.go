@@ -115,6 +115,8 @@ func noUser(s *scan) {
 	case s.o.UserLater: // cloudinit.Lint compares the two
 	case set && s.o.Profile == Publish && !has && def != "root":
 		s.unsetConf("user.default", "user.default is set; the first start makes the user")
+	case set && !slices.ContainsFunc(s.accounts(), func(a users.Account) bool { return a.Name == def }):
+		s.note(wslconf.Path, "user.default is "+fsys.Printable(def)+", who is not in /etc/passwd: every shell is root's", "make that user with --user "+fsys.Printable(def)+", or set another one")
 	case set:
 	case has && users.CheckName(a.Name) == nil:
 		s.setConf("user.default", a.Name, "no default user is set, uid 1000 is "+a.Name)

@@ -128,6 +128,7 @@ var noted = []struct {
 	{rule: "UID1000", distro: "alpine", profile: Lima, path: "/etc/passwd"},
 	{rule: "UID1000", distro: "alpine", profile: Publish, path: "/etc/passwd"},
 	{rule: "NOUSER", distro: "debian", path: "/etc/passwd"},
+	{rule: "NOUSER", distro: "debian", lines: `f0644 /etc/wsl.conf "[user]\ndefault=ghost\n"`, path: "/etc/wsl.conf"},
 	{rule: "SETUID", distro: "debian", lines: "f0755 /usr/bin/sudo ELF", path: "/usr/bin/sudo"},
 	{rule: "LIMATOOLS", distro: "alpine", profile: Lima, path: "/bin/bash"},
 	{rule: "TZDATA", distro: "plain", path: "/usr/share/zoneinfo"},

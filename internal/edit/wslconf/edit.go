@@ -47,10 +47,14 @@ type Options struct {
 // New checks the options and returns the edit that they ask for.
 func New(o Options) (edit.Edit, error) {
 	f := Parse(o.Base, Keys)
+	var ignored []string
 	for _, i := range f.Issues() {
-		if i.Level > Trap && !o.Force {
-			return nil, ondisk.WithHint(fmt.Errorf("%s: %s", o.BaseName, i), "correct the line; WSL would ignore it")
+		if i.Level > Trap {
+			ignored = append(ignored, i.String())
 		}
+	}
+	if ignored != nil && !o.Force {
+		return nil, ondisk.WithHint(fmt.Errorf("%s: %s", o.BaseName, strings.Join(ignored, "; ")), "correct what WSL would ignore, or convert anyway with --force")
 	}
 	f.Repair()
 	for _, s := range o.Settings {

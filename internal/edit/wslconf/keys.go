@@ -30,6 +30,7 @@ const (
 	Int        // strtol(3) with base 0: decimal, 0x… or 0…
 	Umask      // Int, but meant to be octal
 	Enum       // one of Key.Values in any case
+	Host       // Text, of which WSL takes what makes a host name
 )
 
 // Key is something that WSL reads from one of its files.
@@ -55,7 +56,7 @@ var Keys = []Key{
 	{Name: "interop.appendWindowsPath", Kind: Bool, Default: "true", Since: "Windows build 17763"},
 	{Name: "network.generateHosts", Kind: Bool, Default: "true"},
 	{Name: "network.generateResolvConf", Kind: Bool, Default: "true"},
-	{Name: "network.hostname"},
+	{Name: "network.hostname", Kind: Host},
 	{Name: "time.useWindowsTimezone", Kind: Bool, Default: "true"},
 	{Name: "fileServer.enabled", Kind: Bool, Default: "true"},
 	{Name: "fileServer.logFile"},
@@ -139,12 +140,42 @@ func (k *Key) trap(value string) string {
 	if k.Kind == Text && len(value) > 1 && value[0] == '\'' && value[len(value)-1] == '\'' {
 		return "WSL keeps single quotes as part of the value; only double quotes are taken off"
 	}
+	if host := hostName(value); k.Kind == Host && host != value {
+		return fmt.Sprintf("%q is no host name, WSL makes %q of it", value, host)
+	}
 	for i := range len(value) {
 		if value[i] >= 0x80 {
 			return "keep to ASCII: what WSL makes of other characters depends on its locale"
 		}
 	}
 	return ""
+}
+
+// hostName is CleanHostname of src/shared/inc/stringshared.h: letters, digits,
+// single hyphens and one dot between them, at most 64.
+func hostName(s string) string {
+	var b []byte
+	dot := false
+	for _, c := range []byte(s) {
+		var last byte
+		if len(b) > 0 {
+			last = b[len(b)-1]
+		}
+		switch {
+		case c == '.' && !dot && last != 0 && last != '-':
+			dot = true
+		case c == '-' && last != 0 && last != '-' && last != '.':
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
+		default:
+			continue
+		}
+		b = append(b, c)
+	}
+	host := strings.TrimRight(string(b[:min(len(b), 64)]), ".-")
+	if host == "" {
+		return "localhost"
+	}
+	return host
 }
 
 func parseBool(s string) (val, ok bool) {

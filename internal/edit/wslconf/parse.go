@@ -70,7 +70,7 @@ func (f *File) parse() {
 		s, err := p.next()
 		if err != "" {
 			f.dead = p.start
-			f.issues = append(f.issues, Issue{p.line, Fatal, "", err + dropped(f.raw[p.start:])})
+			f.issues = append(f.issues, Issue{p.line, Fatal, "", err + dropped(p.section, f.raw[p.start:])})
 			return
 		}
 		if s == nil {
@@ -308,18 +308,19 @@ loop:
 	return ""
 }
 
-// dropped names the settings below a malformed line that are lost with it.
-func dropped(rest []byte) string {
+// dropped names the settings below a malformed line, in a section or itself a
+// header, that are lost with it.
+func dropped(section string, rest []byte) string {
 	var names []string
-	section := ""
-	_, rest, _ = bytes.Cut(rest, []byte("\n"))
-	for l := range strings.Lines(string(rest)) {
+	malformed := true
+	for l := range strings.Lines(strings.TrimPrefix(string(rest), bom)) {
 		l = strings.TrimSpace(l)
 		if name, ok := strings.CutPrefix(l, "["); ok {
 			section, _, _ = strings.Cut(strings.TrimSpace(name), "]")
-		} else if key, _, ok := strings.Cut(l, "="); ok && isAlpha(int(l[0])) {
+		} else if key, _, ok := strings.Cut(l, "="); ok && !malformed && isAlpha(int(l[0])) {
 			names = append(names, strings.TrimSpace(section)+"."+strings.TrimSpace(key))
 		}
+		malformed = false
 	}
 	if len(names) == 0 {
 		return ""

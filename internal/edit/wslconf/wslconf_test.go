@@ -9,6 +9,39 @@ import (
 	"github.com/wslimg/wslimg/internal/tree"
 )
 
+func TestSaysWhatIsLost(t *testing.T) {
+	for in, want := range map[string]string{
+		"\ufeff[boot]\nsystemd=true\n[user]\ndefault=a\n": "loses boot.systemd, user.default",
+		"[boot]\nsystemd=true\n; x\ncommand=a\n":          "loses boot.command",
+		"[ boot ]\nsystemd=true\n":                        "loses boot.systemd",
+		"[boot]\nx-y=1\n":                                 "ends",
+	} {
+		last := Parse([]byte(in), Keys).Issues()[0].String()
+		if _, lost, _ := strings.Cut(last, "; WSL stops reading here and "); lost != want && want != "ends" || want == "ends" && lost != "" {
+			t.Errorf("%q: %s", in, last)
+		}
+	}
+	_, err := New(Options{Base: []byte("[boot]\nsystemd=yes\nfoo=1\n"), BaseName: "f"})
+	if err == nil || !strings.Contains(err.Error(), "f: line 2: ") || !strings.Contains(err.Error(), "; line 3: ") {
+		t.Error(err)
+	}
+}
+
+func TestHostName(t *testing.T) {
+	for in, want := range map[string]string{
+		"box": "box", "my-Box1.lan": "my-Box1.lan", "a b": "ab", "-a--b.-c.d.": "a-b.cd", "": "localhost", "...": "localhost", "_": "localhost",
+		strings.Repeat("a", 63) + ".b": strings.Repeat("a", 63),
+	} {
+		if got := hostName(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	e := Parse(nil, Keys)
+	if err := e.Set("network.hostname", "a b"); err == nil || !strings.Contains(err.Error(), `WSL makes "ab" of it`) {
+		t.Error(err)
+	}
+}
+
 // The expectations of TestParse are what WSL's own parser did with the same
 // bytes (configfile.cpp compiled and run).
 func TestParse(t *testing.T) {
@@ -53,6 +86,8 @@ func TestParse(t *testing.T) {
 		{"too large", "[boot]\ninitTimeout=2147483648\n", "boot.initTimeout", "-", 2, Ignored},
 		{"enum", "[automount]\ncgroups=V1\n", "automount.cgroups", "V1", 0, 0},
 		{"bad enum", "[automount]\ncgroups=v3\n", "automount.cgroups", "-", 2, Ignored},
+		{"host name", "[network]\nhostname=my-Box.lan\n", "network.hostname", "my-Box.lan", 0, 0},
+		{"no host name", "[network]\nhostname=-my_box.a.b-\n", "network.hostname", "-my_box.a.b-", 2, Trap},
 		{"nul", "[user]\ndefault=a\x00b\n", "user.default", "a", 0, 0},
 		{"empty", "", "boot.systemd", "-", 0, 0},
 		{"comment without line end", "# x", "boot.systemd", "-", 0, 0},

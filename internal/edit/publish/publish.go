@@ -41,7 +41,7 @@ func CheckIcon(b []byte) error {
 		return fmt.Errorf("icon has %d bytes, WSL reads at most %d", len(b), MaxFile)
 	}
 	if len(b) < header || binary.LittleEndian.Uint16(b) != 0 || binary.LittleEndian.Uint16(b[2:]) != 1 {
-		return fmt.Errorf("is no Windows icon (.ico)")
+		return fmt.Errorf("the icon is no Windows icon (.ico)")
 	}
 	idCount := int(binary.LittleEndian.Uint16(b[4:]))
 	if idCount == 0 || len(b) < header+idCount*entry {

@@ -98,7 +98,9 @@ func uid1000(s *scan) {
 		act: act{"take the first-start script out", "took the first-start script out"}, repair: func() error {
 			f.Repair()
 			f.Unset("oobe.defaultUid")
-			f.Unset("oobe.command")
+			if s.o.Dist.OOBE == nil {
+				f.Unset("oobe.command")
+			}
 			return write(s.t, wslconf.DistPath, f.Bytes(), 0o644)
 		}})
 }

@@ -52,10 +52,12 @@ func (s *scan) assets() []asset {
 		{key: "shortcut.icon", value: publish.IconPath, force: d.Icon != nil, data: or(d.Icon, publish.Icon), perm: 0o644},
 		{key: "windowsterminal.profileTemplate", value: publish.TerminalPath, data: publish.Terminal, perm: 0o640},
 	}
-	if _, taken := s.first(); !taken { // whoever has uid 1000 is the user
-		list = append(list,
-			asset{key: "oobe.command", value: publish.OOBEPath, force: d.OOBE != nil, data: or(d.OOBE, publish.OOBE), perm: 0o755},
-			asset{key: "oobe.defaultUid", value: "1000", force: d.OOBE != nil})
+	_, taken := s.first() // who has uid 1000 is the user, ours need not ask for one
+	if !taken || d.OOBE != nil {
+		list = append(list, asset{key: "oobe.command", value: publish.OOBEPath, force: d.OOBE != nil, data: or(d.OOBE, publish.OOBE), perm: 0o755})
+	}
+	if !taken {
+		list = append(list, asset{key: "oobe.defaultUid", value: "1000", force: d.OOBE != nil})
 	}
 	return list
 }

@@ -385,6 +385,25 @@ func TestPublishTakesGivenFiles(t *testing.T) {
 	}
 }
 
+// TestPublishKeepsGivenScript: one that the user brings runs, whoever has uid 1000.
+func TestPublishKeepsGivenScript(t *testing.T) {
+	tr := edittest.Build(edittest.Alpine(), `f0644 /etc/wsl-distribution.conf "[oobe]\ndefaultUid=1000\n"`)
+	o := Options{Profile: Publish, Dist: Dist{OOBE: []byte("#!/bin/sh\n")}}
+	if _, err := apply(t, tr, o); err != nil {
+		t.Fatal(err)
+	}
+	conf, _ := tr.ReadFile("/etc/wsl-distribution.conf", 1000)
+	if want := "[oobe]\ndefaultName="; !strings.HasPrefix(string(conf), want) || !strings.Contains(string(conf), "\ncommand=/usr/lib/wsl/oobe.sh\n") {
+		t.Errorf("%q", conf)
+	}
+	if b, err := tr.ReadFile("/usr/lib/wsl/oobe.sh", 100); string(b) != "#!/bin/sh\n" {
+		t.Error(b, err)
+	}
+	if n, err := apply(t, tr, o); n != 0 || err != nil {
+		t.Error("second run:", n, err)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for what, o := range map[string]Options{
 		"profile": {Profile: "x"}, "rule": {Profile: Import, Disable: []string{"FSTABS"}},

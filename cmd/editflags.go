@@ -74,6 +74,7 @@ type editPlan struct {
 	edits []edit.Edit
 	ready ready.Options
 	data  *cloudinit.Data // nil without user data
+	seed  edit.Noter      // the last of edits with user data
 }
 
 // review looks at the edited tree.
@@ -252,9 +253,9 @@ func (p *editPlan) planSeed(force bool) error {
 	if p.data == nil {
 		return nil
 	}
-	e, err := cloudinit.New(*p.data, force)
-	if err == nil {
-		p.edits = append(p.edits, e)
+	var err error
+	if p.seed, err = cloudinit.New(*p.data, force); err == nil {
+		p.edits = append(p.edits, p.seed)
 	}
 	return err
 }

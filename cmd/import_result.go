@@ -17,7 +17,8 @@ type importResult struct {
 	Location        string   `json:"location"`
 	Version         int      `json:"wsl_version,omitempty"` // as asked for
 	Seeds           []string `json:"seeds"`
-	Command         string   `json:"command,omitempty"` // of a dry run
+	DataNotes       []string `json:"data_notes,omitempty"` // about user data for an archive
+	Command         string   `json:"command,omitempty"`    // of a dry run
 	Start           string   `json:"start"`
 	Remove          string   `json:"remove"`
 }
@@ -66,6 +67,9 @@ func (im *importer) text() {
 	}
 	line("name", r.Name)
 	line("location", fsys.Printable(r.Location))
+	for _, n := range r.DataNotes {
+		line("note", n)
+	}
 	for _, s := range r.Seeds {
 		line("seed", fsys.Printable(s))
 	}

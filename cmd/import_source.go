@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wslimg/wslimg/internal/convert"
+	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/hostfile"
 	"github.com/wslimg/wslimg/internal/image/wrap"
 	"github.com/wslimg/wslimg/internal/sink/tarball"
@@ -42,6 +43,9 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 				err = usagef("%s: %q is an archive, which is registered as it is", flag, source)
 				return nil, errors.Join(err, f.Close())
 			}
+			if err := im.lint(ctx, source); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
 			return &archive{f}, nil
 		}
 		if err := errors.Join(err, f.Close()); err != nil {
@@ -63,6 +67,23 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 		return nil, err
 	}
 	return &image{j}, nil
+}
+
+// lint checks user data against an archive.
+func (im *importer) lint(ctx context.Context, source string) (err error) {
+	if im.edits.seed == nil {
+		return nil
+	}
+	l, err := convert.LoadTree(ctx, source, im.source.options(im.streams))
+	if err != nil {
+		return err
+	}
+	defer closing(l, &err)
+	if _, err := im.edits.seed.Apply(ctx, l.Tree); err != nil { // the tree is read for this alone
+		return fmt.Errorf("%s: %w", fsys.Printable(source), err)
+	}
+	im.res.DataNotes = im.edits.seed.Notes()
+	return nil
 }
 
 // image is a disk image that is converted.

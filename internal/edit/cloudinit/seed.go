@@ -45,7 +45,7 @@ func (d *Data) HostFiles(instance string) []HostFile {
 // New returns the edit that checks the data against the tree and, for the
 // rootfs seed, puts it there. Errors of the check stop it unless forced;
 // warnings become notes.
-func New(d Data, force bool) (edit.Edit, error) {
+func New(d Data, force bool) (edit.Noter, error) {
 	if d.Seed != Rootfs && d.Seed != Host {
 		return nil, fmt.Errorf("no seed %q: there are rootfs and host", d.Seed)
 	}

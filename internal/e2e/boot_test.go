@@ -51,6 +51,26 @@ func unchanged(t *testing.T, dir string, args ...string) {
 	}
 }
 
+const oobe = "../edit/publish/oobe.sh"
+
+// firstStart answers the script that WSL runs before the first shell; the
+// image's own user makes room for the one that it asks for.
+func firstStart(t *testing.T, g *guest) {
+	t.Helper()
+	g.run(t, "userdel", "--remove", "debian")
+	t.Log(g.run(t, "sh", "-c", `printf '%s\n' 'Not A Name' root joe secret-of-joe secret-of-joe | /bin/sh -c /usr/lib/wsl/oobe.sh 2>&1`))
+	for command, want := range map[string]string{
+		"id joe":                          "uid=1000(joe) gid=1000(joe) groups=1000(joe),27(sudo)",
+		"getent passwd joe":               "joe:x:1000:1000::/home/joe:/bin/bash",
+		"passwd -S joe | cut -d' ' -f2":   "P",
+		"/usr/lib/wsl/oobe.sh </dev/null": "Waiting for cloud-init ...", // nobody is asked again
+	} {
+		if got := g.run(t, "sh", "-c", command); got != want {
+			t.Errorf("%s: %q, want %q", command, got, want)
+		}
+	}
+}
+
 // TestBoot starts what each profile makes of an image under the systemd that it
 // holds, which finds itself under WSL: it comes up with nothing failed, and
 // what was masked does not run.
@@ -62,7 +82,7 @@ func TestBoot(t *testing.T) {
 		args, runs, not     []string
 	}{
 		{name: "import", image: debian, ending: ".tar", runs: []string{"ssh.service", "dbus.service"}, not: []string{"chrony.service"}},
-		{name: "publish", image: debian, ending: ".wsl", args: []string{"--compression", "fast", "--profile", "publish"}, not: []string{"ssh.service"}},
+		{name: "publish", image: debian, ending: ".wsl", args: []string{"--compression", "fast", "--profile", "publish", "--oobe", oobe}, not: []string{"ssh.service"}},
 		{name: "lima", image: debian, ending: ".tar", args: []string{"--profile", "lima"}, runs: []string{"ssh.service"}},
 		{name: "XFS", image: rhel, ending: ".tar", runs: []string{"dbus.service"}},
 	} {
@@ -104,6 +124,9 @@ func TestBoot(t *testing.T) {
 			}
 			if state, _ := g.try(t, "cloud-init", "status"); state != "status: disabled" {
 				t.Errorf("cloud-init has no data; %s", state)
+			}
+			if test.name == "publish" {
+				firstStart(t, g)
 			}
 			t.Logf("%s; %d masked; %s", g.run(t, "systemctl", "is-system-running"), len(masked), g.run(t, "systemd-analyze", "time"))
 		})

@@ -260,7 +260,7 @@ func TestSeedJudges(t *testing.T) {
 		t.Error(ch, err)
 	}
 	e, _ = New(d, true)
-	if _, err := e.Apply(context.Background(), tr); err != nil || len(e.(edit.Noter).Notes()) != 1 {
+	if _, err := e.Apply(context.Background(), tr); err != nil || len(e.Notes()) != 1 {
 		t.Error(err)
 	}
 	for _, d := range []Data{{User: []byte("x")}, {Meta: []byte("x"), Seed: Host}, {User: make([]byte, MaxSize+1), Seed: Host}} {

@@ -16,72 +16,78 @@ const (
 // output, which goes to w and starts there at d.op-base, has not passed
 // winStop. It reports whether it reached the end of the block. It may write
 // some bytes beyond what it decodes, within w.
+//
+// What takes its time is the way from one entry to the next (shift, mask, load)
+// and branches that could not be foreseen. So the next entry is looked up before
+// anything else is done, even before buf is refilled.
 func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err error) {
-	// At the top of the loop buf holds 56 bits or more, enough for two literals
-	// of the table's first part (22 bits) and a whole length code (20), and e is
-	// the entry of the next symbol. It is looked up before the bytes of a match
-	// are copied, so that both go on side by side.
+	// At the top of the loop buf holds 56 bits or more, enough for three literals
+	// of the table's first part and the look-up behind them (44 bits) or a whole
+	// match (48), and e is the entry of the next symbol. Of n, the number of bits
+	// in buf, the low six bits count; whole entries are subtracted from it.
+	_ = w[0] // not nil, seen once for all
 	in := src[d.ip:]
 	op := uint(d.op - base)
 	buf, n := d.bits, d.nbits&63
-	want := d.want
 
 	if len(in) < fastIn+8 {
 		return false, nil
 	}
 	buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-	in = in[^n&63>>3:]
+	in = in[^n>>3&7:]
 	n |= 56
 	e := d.lit[buf&(1<<litBits-1)]
 	for len(in) >= fastIn && op <= winStop {
 		if e >= entryLit {
 			buf >>= e & 63
-			n -= uint(e & 63)
+			n -= uint(e)
 			w[op] = byte(e >> 8)
 			op++
 			e = d.lit[buf&(1<<litBits-1)]
 			if e >= entryLit {
 				buf >>= e & 63
-				n -= uint(e & 63)
+				n -= uint(e)
 				w[op] = byte(e >> 8)
 				op++
 				e = d.lit[buf&(1<<litBits-1)]
 				if e >= entryLit {
 					buf >>= e & 63
-					n -= uint(e & 63)
+					n -= uint(e)
 					w[op] = byte(e >> 8)
 					op++
-					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-					in = in[^n&63>>3:]
-					n |= 56
 					e = d.lit[buf&(1<<litBits-1)]
-					continue
 				}
+			}
+			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+			in = in[^n>>3&7:]
+			n |= 56
+			if e >= entryLit {
+				continue
 			}
 		}
 		if e&entryOdd != 0 {
 			buf >>= e & 63
-			n -= uint(e & 63)
+			n -= uint(e)
 			if e&entryLink != 0 {
 				e = d.lit[uint(e>>16)+uint(buf)&(1<<(e>>8&15)-1)]
 				if e >= entryLit {
 					buf >>= e & 63
-					n -= uint(e & 63)
+					n -= uint(e)
 					w[op] = byte(e >> 8)
 					op++
 					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-					in = in[^n&63>>3:]
+					in = in[^n>>3&7:]
 					n |= 56
 					e = d.lit[buf&(1<<litBits-1)]
 					continue
 				}
 				if e&entryOdd != 0 {
 					buf >>= e & 63
-					n -= uint(e & 63)
+					n -= uint(e)
 				}
 			}
 			if e&entryOdd != 0 {
-				d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n
+				d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n&63
 				if e&entryEnd == 0 {
 					return false, d.corrupt("literal/length code is unassigned")
 				}
@@ -90,59 +96,64 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 		}
 		length := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&63))
 		buf >>= e & 63
-		n -= uint(e & 63)
+		n -= uint(e)
 
-		if n < 28 {
-			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-			in = in[^n&63>>3:]
-			n |= 56
-		}
 		e = d.dist[buf&(1<<distBits-1)]
 		if e&entryOdd != 0 {
 			buf >>= e & 63
-			n -= uint(e & 63)
+			n -= uint(e)
 			if e&entryLink != 0 {
 				e = d.dist[uint(e>>16)+uint(buf)&(1<<(e>>8&15)-1)]
 			}
 			if e&entryOdd != 0 {
-				d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n
+				d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n&63
 				return false, d.corrupt("distance code is unassigned")
 			}
 		}
 		dist := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&63))
 		buf >>= e & 63
-		n -= uint(e & 63)
+		n -= uint(e)
 
 		from := op - dist
-		if from > winStop+8 {
-			d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n
+		// op is never so large; saying so spares the copies their checks.
+		if from > winStop+3 || op > winStop+3 {
+			d.ip, d.op, d.bits, d.nbits = len(src)-len(in), base+int(op), buf, n&63
 			return false, d.tooFar(int(dist))
 		}
-		if want {
+		if d.want {
 			d.tokens[d.ntok] = makeToken(base+int(op)-d.runAt, int(length), int(dist))
 			d.ntok++
 			d.runAt = base + int(op) + int(length)
 		}
-		length &= 511
-		buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-		in = in[^n&63>>3:]
-		n |= 56
+		if n&63 < litBits {
+			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+			in = in[^n>>3&7:]
+			n |= 56
+		}
 		e = d.lit[buf&(1<<litBits-1)]
-		end := op + length
+		buf |= binary.LittleEndian.Uint64(in) << (n & 63)
+		in = in[^n>>3&7:]
+		n |= 56
+		end := op + length&511
 		switch {
+		case dist >= 16:
+			// Most matches are no longer than 32 bytes, as a branch could not tell.
+			*(*[16]byte)(w[op:]) = *(*[16]byte)(w[from:])
+			*(*[16]byte)(w[op+16:]) = *(*[16]byte)(w[from+16:])
+			for op+32 < end {
+				op += 32
+				from += 32
+				*(*[16]byte)(w[op:]) = *(*[16]byte)(w[from:])
+				*(*[16]byte)(w[op+16:]) = *(*[16]byte)(w[from+16:])
+			}
 		case dist >= 8:
-			binary.LittleEndian.PutUint64(w[op:op+8], binary.LittleEndian.Uint64(w[from:from+8]))
-			binary.LittleEndian.PutUint64(w[op+8:op+16], binary.LittleEndian.Uint64(w[from+8:from+16]))
-			for length > 16 {
-				op += 16
-				from += 16
-				length -= 16
-				binary.LittleEndian.PutUint64(w[op:op+8], binary.LittleEndian.Uint64(w[from:from+8]))
-				binary.LittleEndian.PutUint64(w[op+8:op+16], binary.LittleEndian.Uint64(w[from+8:from+16]))
+			for ; op < end; op += 8 {
+				binary.LittleEndian.PutUint64(w[op:], binary.LittleEndian.Uint64(w[from:]))
+				from += 8
 			}
 		default:
 			r := &repeats[dist&7]
-			v := binary.LittleEndian.Uint64(w[from:from+8]) & r.mask * r.mul
+			v := binary.LittleEndian.Uint64(w[from:]) & r.mask * r.mul
 			for ; op < end; op += r.step {
 				binary.LittleEndian.PutUint64(w[op:], v)
 			}
@@ -150,6 +161,7 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 		op = end
 	}
 	// Give back the whole bytes that were not used.
+	n &= 63
 	d.ip, d.op, d.bits, d.nbits = len(src)-len(in)-int(n>>3), base+int(op), buf&(1<<(n&7)-1), n&7
 	return false, nil
 }

@@ -37,14 +37,19 @@ var layers = map[string]rule{
 	// Archive → Tree, for looking at.
 	"internal/archive": {imports: "internal/ondisk internal/fsys internal/tree"},
 
-	// Tree → Tree and changes. The edits build on each other in this order.
+	// Tree → Tree and changes. Unlike image formats and filesystems, of which
+	// one takes the place of another and none knows of another, edits change
+	// the same files: wslconf and users also hold what reads and writes
+	// /etc/wsl.conf and the tables of accounts, cloudinit and publish what their
+	// files have to be, and ready, which repairs all of it, asks them. They build
+	// on each other in this order only.
 	"internal/edit":           {imports: "internal/ondisk internal/fsys internal/tree"},
 	"internal/edit/files":     {imports: edits},
 	"internal/edit/wslconf":   {imports: edits},
 	"internal/edit/users":     {imports: edits + " internal/edit/wslconf"},
 	"internal/edit/cloudinit": {imports: edits + " internal/edit/wslconf internal/edit/users", modules: "go.yaml.in/yaml/v3"},
 	"internal/edit/publish":   {imports: edits},
-	"internal/edit/ready":     {imports: edits + " internal/edit/..."},
+	"internal/edit/ready":     {imports: edits + " internal/edit/wslconf internal/edit/users internal/edit/cloudinit internal/edit/publish"},
 
 	// Tree → bytes.
 	"internal/sink":         {imports: "internal/ondisk internal/blockdev internal/fsys internal/tree"},
@@ -54,10 +59,10 @@ var layers = map[string]rule{
 	"internal/convert": {imports: "internal/ondisk internal/blockdev internal/hostfile internal/image/... internal/volume/... internal/fsys/... internal/tree internal/osinfo internal/archive internal/edit/... internal/sink/..."},
 
 	// What surrounds it; these two meet in cmd only.
-	"internal/ui":  {imports: "internal/ondisk internal/fsys internal/tree internal/osinfo internal/edit internal/sink internal/convert", modules: "github.com/schollz/progressbar/v3 golang.org/x/term"},
-	"internal/wsl": {imports: "internal/ondisk internal/fsys internal/tree", modules: "golang.org/x/sys golang.org/x/term"},
+	"internal/ui":  {imports: "internal/ondisk internal/fsys internal/tree internal/osinfo internal/edit internal/sink internal/convert", modules: "github.com/schollz/progressbar/v3"},
+	"internal/wsl": {imports: "internal/ondisk internal/fsys internal/tree", modules: "golang.org/x/sys"},
 
-	"cmd": {imports: "internal/...", modules: "github.com/spf13/cobra github.com/spf13/pflag github.com/schollz/progressbar/v3 golang.org/x/sys golang.org/x/term"},
+	"cmd": {imports: "internal/...", modules: "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	"":    {imports: "cmd"},
 }
 
@@ -69,7 +74,6 @@ const edits = "internal/ondisk internal/fsys internal/tree internal/osinfo inter
 var hostAccess = map[string]string{
 	"internal/hostfile": "the image file and those beside it",
 	"internal/convert":  "the output file",
-	"internal/ui":       "the terminal",
 	"internal/wsl":      "wsl.exe and the user's profile",
 	"cmd":               "arguments, standard streams, signals",
 	"":                  "the exit code",
@@ -78,5 +82,5 @@ var hostAccess = map[string]string{
 // testOnly may import everything, and only tests and each other may import them.
 var testOnly = []string{
 	"internal/archtest", "internal/e2e", "internal/manifest", "internal/fsys/fsystest",
-	"internal/edit/edittest", "internal/wsl/fakewsl", "internal/deps", "scripts",
+	"internal/edit/edittest", "internal/wsl/fakewsl", "scripts",
 }

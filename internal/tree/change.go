@@ -37,6 +37,12 @@ func (t *Tree) Put(path string, n *Node) error {
 	if old := dir.Child(base); old != nil && old.IsDir() && len(old.entries) > 0 {
 		return fmt.Errorf("%s: is a directory that is not empty", fsys.Brief(path))
 	}
+	t.add(dir, base, n)
+	return nil
+}
+
+// add makes name in dir lead to the new inode n.
+func (t *Tree) add(dir *Node, name string, n *Node) {
 	n.Mtime, n.Links = t.Now, 0
 	if _, ok := n.Xattr(selinux); !ok {
 		if label, ok := dir.Xattr(selinux); ok {
@@ -44,8 +50,7 @@ func (t *Tree) Put(path string, n *Node) error {
 			slices.SortFunc(n.Xattrs, func(a, b fsys.Xattr) int { return strings.Compare(a.Name, b.Name) })
 		}
 	}
-	dir.Set(base, n)
-	return nil
+	dir.Set(name, n)
 }
 
 const selinux = "security.selinux"
@@ -68,7 +73,7 @@ func (t *Tree) WriteFile(path string, data []byte, perm uint32) error {
 // Update is WriteFile that follows symbolic links to an existing file, and
 // tells whether anything changed. A link that leads nowhere is replaced.
 func (t *Tree) Update(path string, data []byte, perm uint32) (bool, error) {
-	at, n, err := t.resolve(path, true)
+	at, n, err := t.resolve(path, true, nil)
 	switch {
 	case errors.Is(err, ErrNotExist), errors.Is(err, ErrLoop):
 		return true, t.WriteFile(path, data, perm)
@@ -93,7 +98,7 @@ func (t *Tree) Update(path string, data []byte, perm uint32) (bool, error) {
 // attributes: a file that has other names is copied first, so that only this
 // name sees the change.
 func (t *Tree) Own(path string) (*Node, error) {
-	at, n, err := t.resolve(path, true)
+	at, n, err := t.resolve(path, true, nil)
 	if err != nil || n.Links <= 1 || n.IsDir() {
 		return n, err
 	}
@@ -114,20 +119,15 @@ func (t *Tree) Symlink(path, target string) error {
 }
 
 // MkdirAll makes the directories of path that are missing, root-owned, mode
-// perm, and returns the last one.
+// perm, and returns the last one. Where mkdir -p gives up at a symbolic link
+// that leads nowhere, the directory that it leads to is made: the link stays,
+// and whoever goes through it finds what is put there.
 func (t *Tree) MkdirAll(path string, perm uint32) (*Node, error) {
-	done := ""
-	for elem := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
-		done += "/" + elem
-		_, err := t.Lookup(done)
-		if errors.Is(err, ErrNotExist) {
-			err = t.Put(done, &Node{Mode: fsys.ModeDir | perm})
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	n, err := t.Lookup(path)
+	_, n, err := t.resolve(path, true, func(dir *Node, name string) *Node {
+		made := &Node{Mode: fsys.ModeDir | perm}
+		t.add(dir, name, made)
+		return made
+	})
 	if err == nil && !n.IsDir() {
 		err = fmt.Errorf("%s: %w", fsys.Brief(path), ErrNotDir)
 	}

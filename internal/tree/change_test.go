@@ -180,12 +180,24 @@ func TestPut(t *testing.T) {
 }
 
 func TestMkdirAll(t *testing.T) {
-	tr := build(t, "/run/", "/var/", "/var/run -> /run", "/f")
-	if _, err := tr.MkdirAll("/var/run/a/b", 0o755); err != nil {
-		t.Fatal(err)
+	tr := build(t, "/run/", "/var/", "/var/run -> /run", "/home -> data/nowhere/../home", "/turn -> turn", "/f")
+	for path, made := range map[string]string{
+		"/var/run/a/b": "/run/a/b",
+		"/home/me":     "/data/home/me", // the link, which led nowhere, stays
+		"/":            "/",
+	} {
+		if _, err := tr.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := tr.Lstat(made); err != nil || !n.IsDir() {
+			t.Error(made, n, err)
+		}
 	}
-	if n, err := tr.Lstat("/run/a/b"); err != nil || !n.IsDir() {
+	if n, err := tr.Lstat("/home"); err != nil || !n.IsSymlink() {
 		t.Error(n, err)
+	}
+	if _, err := tr.MkdirAll("/turn/x", 0o755); !errors.Is(err, ErrLoop) {
+		t.Error(err)
 	}
 	if _, err := tr.MkdirAll("/f/x", 0o755); !errors.Is(err, ErrNotDir) {
 		t.Error(err)

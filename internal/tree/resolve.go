@@ -22,24 +22,26 @@ const maxLinks = 40
 // process chrooted into the tree would: absolute targets start at the tree's
 // root and ".." never leaves it.
 func (t *Tree) Lookup(path string) (*Node, error) {
-	_, n, err := t.resolve(path, true)
+	_, n, err := t.resolve(path, true, nil)
 	return n, err
 }
 
 // Lstat is Lookup that does not follow the last element.
 func (t *Tree) Lstat(path string) (*Node, error) {
-	_, n, err := t.resolve(path, false)
+	_, n, err := t.resolve(path, false, nil)
 	return n, err
 }
 
 // Canonical returns the path without symbolic links that path leads to.
 func (t *Tree) Canonical(path string) (string, error) {
-	p, _, err := t.resolve(path, true)
+	p, _, err := t.resolve(path, true, nil)
 	return p, err
 }
 
-// resolve walks path from the root. Its stack of directories makes ".." exact.
-func (t *Tree) resolve(path string, last bool) (string, *Node, error) {
+// resolve walks path from the root; last: a last symbolic link is followed too.
+// Its stack of directories makes ".." exact. What a directory has not is
+// ErrNotExist, unless missing is there to make it.
+func (t *Tree) resolve(path string, last bool, missing func(dir *Node, name string) *Node) (string, *Node, error) {
 	fail := func(err error) (string, *Node, error) {
 		return "", nil, fmt.Errorf("%s: %w", fsys.Brief(path), err)
 	}
@@ -60,6 +62,9 @@ func (t *Tree) resolve(path string, last bool) (string, *Node, error) {
 			continue
 		}
 		next := at.Child(elem)
+		if next == nil && missing != nil {
+			next = missing(at, elem)
+		}
 		switch {
 		case next == nil:
 			return fail(ErrNotExist)

@@ -131,8 +131,14 @@ func (l *attrList) leaf(list []extent, b []byte, off int64) error {
 	if n > (len(b)-header)/8 || firstUsed < header+n*8 || firstUsed > len(b) {
 		return ondisk.Corruptf(off+int64(counts), "attribute leaf: %d entries, names from %#x", n, firstUsed)
 	}
+	var last uint32
 	for i := range n {
 		e := b[header+i*8:]
+		hash := be.Uint32(e)
+		if hash < last {
+			return ondisk.Corruptf(off+int64(header+i*8), "attribute leaf: entry %d is out of order", i)
+		}
+		last = hash
 		at, flags := int(be.Uint16(e[4:])), e[6]
 		if at < firstUsed || at > len(b)-3 {
 			return ondisk.Corruptf(off+int64(header+i*8), "attribute leaf: name at %#x", at)
@@ -140,7 +146,7 @@ func (l *attrList) leaf(list []extent, b []byte, off int64) error {
 		if hidden(flags) {
 			continue
 		}
-		if err := l.leafEntry(list, b[at:], flags, off+int64(at)); err != nil {
+		if err := l.leafEntry(list, b[at:], flags, hash, off+int64(at)); err != nil {
 			return err
 		}
 	}
@@ -148,18 +154,29 @@ func (l *attrList) leaf(list []extent, b []byte, off int64) error {
 }
 
 // leafEntry reads a name and its value: both here, or the value elsewhere.
-func (l *attrList) leafEntry(list []extent, e []byte, flags byte, off int64) error {
+// An attribute whose name has another hash is one that the kernel cannot find.
+func (l *attrList) leafEntry(list []extent, e []byte, flags byte, hash uint32, off int64) error {
+	wrongHash := func(name []byte) error {
+		return ondisk.Corruptf(off, "attribute leaf: hash of %q is %#x, want %#x", name, hash, nameHash(name))
+	}
 	if flags&attrLocal != 0 {
 		valueLen, nameLen := int(be.Uint16(e)), int(e[2])
 		if len(e) < 3+nameLen+valueLen {
 			return ondisk.Corruptf(off, "attribute leaf: name of %d and value of %d bytes do not fit", nameLen, valueLen)
 		}
-		return l.add(flags, e[3:3+nameLen], e[3+nameLen:3+nameLen+valueLen], off)
+		name := e[3 : 3+nameLen]
+		if nameHash(name) != hash {
+			return wrongHash(name)
+		}
+		return l.add(flags, name, e[3+nameLen:3+nameLen+valueLen], off)
 	}
 	if len(e) < 9 || len(e) < 9+int(e[8]) {
 		return ondisk.Corruptf(off, "attribute leaf: entry cut off")
 	}
 	name := e[9 : 9+int(e[8])]
+	if nameHash(name) != hash {
+		return wrongHash(name)
+	}
 	value, err := l.remoteValue(list, be.Uint32(e), be.Uint32(e[4:]), off)
 	if err != nil {
 		return err

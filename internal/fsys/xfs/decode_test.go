@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/fsys/fsystest"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -141,7 +142,9 @@ func TestShortFormDirectory(t *testing.T) {
 		{"empty", "00 00 00000080", true, "[]"},
 		{"two", "02 00 00000080  01 0060 61 01 00000083  03 0078 626364 02 00000084", true, "[a 131 100000 bcd 132 40000]"},
 		{"no type", "01 00 00000080  01 0060 61 00000083", false, "[a 131 0]"},
-		{"8 bytes", "01 01 0000000000000080  01 0060 61 07 0000000000000085", true, "[a 133 120000]"},
+		{"8 bytes", "01 01 0000000000000080  01 0060 61 07 0000000000000085", true, "[a 133 120000] short-form directory: 0 large inode numbers, it says 1"},
+		{"place", "02 00 00000080  01 0060 61 01 00000083  01 006f 62 01 00000084", true, `[a 131 100000] short-form directory: entry "b" at 0x6f, want 0x70 or more`},
+		{"first place", "01 00 00000080  01 0058 61 01 00000083", true, `[] short-form directory: entry "a" at 0x58, want 0x60 or more`},
 		{"whiteout", "01 00 00000080  01 0060 61 08 00000083", true, "[a 131 20000]"},
 		{"too many", "02 00 00000080  01 0060 61 01 00000083", true, "[a 131 100000] short-form directory: 2 entries do not fit"},
 		{"left over", "00 00 00000080 00", true, "[] short-form directory: 1 bytes behind its 0 entries"},
@@ -251,5 +254,21 @@ func TestRuns(t *testing.T) {
 				t.Errorf("got  %+v, %v\nwant %+v", got, err, c.want)
 			}
 		})
+	}
+}
+
+// TestNoOwner shows an owner that is none as the kernel does.
+func TestNoOwner(t *testing.T) {
+	image := golden(t)["v4-512"] // no checksums
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := fs.sb.inodeOffset(fs.sb.rootIno)
+	if fs, err = Open(fsystest.NewPatched(image).Set(off+12, 0xff, 0xff, 0xff, 0xff), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := fs.Inode(fs.Root()); err != nil || n.GID != 65534 || n.UID != 0 {
+		t.Errorf("%+v, %v", n, err)
 	}
 }

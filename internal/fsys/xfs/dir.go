@@ -44,8 +44,9 @@ type dirWalk struct {
 	fs      *FS
 	dir     *dinode
 	yield   yieldEntry
-	dots    int  // of "." and "..", how many may still come
-	stopped bool // the caller has had enough
+	index   dirIndex // of a directory of one block, nil elsewhere
+	dots    int      // of "." and "..", how many may still come
+	stopped bool     // the caller has had enough
 }
 
 func (w *dirWalk) run() error {

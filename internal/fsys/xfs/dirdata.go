@@ -32,11 +32,26 @@ func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
 		if count > uint32(end-dirTail-header)/8 {
 			return ondisk.Corruptf(off+int64(end-dirTail), "directory block: %d index entries", count)
 		}
+		stale := be.Uint32(b[end-dirTail+4:])
 		end -= dirTail + int(count)*8
+		if err := w.setIndex(b[end:len(b)-dirTail], stale, off+int64(end)); err != nil {
+			return err
+		}
 	case magic != data:
 		return ondisk.Corruptf(off, "directory block magic %#x, want %#x", magic, data)
 	}
 	return w.entries(b[:end], header, off)
+}
+
+// setIndex takes the index of a directory of one block. As in the kernel, an
+// entry that the index does not know is damage. Names that are found by their
+// letters whatever the case have another hash, which kernels did not agree on.
+func (w *dirWalk) setIndex(index dirIndex, stale uint32, off int64) error {
+	if w.fs.sb.feat.version&versionASCIICI != 0 {
+		return nil
+	}
+	w.index = index
+	return index.check(stale, off)
 }
 
 // entries walks the entries and free stretches of b from byte at on. Each
@@ -60,7 +75,7 @@ func (w *dirWalk) entries(b []byte, at int, off int64) error {
 			if len(rest) < 9 {
 				return ondisk.Corruptf(place, "directory block: entry cut off")
 			}
-			n = (9 + int(rest[8]) + typed + 2 + dirAlign - 1) &^ (dirAlign - 1)
+			n = entrySize(int(rest[8]), typed)
 		}
 		if n < dirAlign || n%dirAlign != 0 || n > len(rest) {
 			return ondisk.Corruptf(place, "directory block: entry of %d bytes, %d left", n, len(rest))
@@ -70,6 +85,9 @@ func (w *dirWalk) entries(b []byte, at int, off int64) error {
 		}
 		if !free {
 			name := rest[9 : 9+int(rest[8])]
+			if w.index != nil && !w.index.has(name, at) {
+				return ondisk.Corruptf(place, "directory block: the index does not lead to entry %q", name)
+			}
 			if err := w.entry(name, be.Uint64(rest), rest[9+len(name)], place); err != nil || w.stopped {
 				return err
 			}
@@ -77,4 +95,10 @@ func (w *dirWalk) entries(b []byte, at int, off int64) error {
 		at += n
 	}
 	return nil
+}
+
+// entrySize is the space of an entry: inode number, length of the name, the
+// name, the type (in 0 or 1 bytes) and the entry's own place.
+func entrySize(nameLen, typed int) int {
+	return (8 + 1 + nameLen + typed + 2 + dirAlign - 1) &^ (dirAlign - 1)
 }

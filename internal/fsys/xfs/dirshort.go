@@ -1,6 +1,10 @@
 package xfs
 
-import "github.com/wslimg/wslimg/internal/ondisk"
+import (
+	"math"
+
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
 
 // shortForm reads a directory kept in its inode: struct xfs_dir2_sf_hdr, then
 // entries of name length, two bytes of cookie, name, file type and inode
@@ -30,12 +34,31 @@ func (w *dirWalk) shortForm(b []byte) error {
 	if w.fs.sb.feat.fileType() {
 		typed = 1
 	}
+	large := 0 // inode numbers of more than 32 bits
+	if number(b[2:]) > math.MaxUint32 {
+		large++
+	}
+	// Each entry says where it would lie in a block, behind "." and "..".
+	least := dirHeader
+	if w.fs.sb.v5 {
+		least = dirHeaderV5
+	}
+	least += entrySize(len("."), typed) + entrySize(len(".."), typed)
+	i8count := int(b[1])
 	b = b[2+width:]
 	for range count {
 		if len(b) < 3 || len(b) < 3+int(b[0])+typed+width {
 			return ondisk.Corruptf(at, "short-form directory: %d entries do not fit", count)
 		}
 		n := 3 + int(b[0])
+		place := int(be.Uint16(b[1:]))
+		if place < least {
+			return ondisk.Corruptf(at, "short-form directory: entry %q at %#x, want %#x or more", b[3:n], place, least)
+		}
+		least = place + entrySize(int(b[0]), typed)
+		if number(b[n+typed:]) > math.MaxUint32 {
+			large++
+		}
 		if err := w.entry(b[3:n], number(b[n+typed:]), b[n], at); err != nil || w.stopped {
 			return err
 		}
@@ -43,6 +66,9 @@ func (w *dirWalk) shortForm(b []byte) error {
 	}
 	if len(b) != 0 {
 		return ondisk.Corruptf(at, "short-form directory: %d bytes behind its %d entries", len(b), count)
+	}
+	if large != i8count {
+		return ondisk.Corruptf(at, "short-form directory: %d large inode numbers, it says %d", large, i8count)
 	}
 	return nil
 }

@@ -133,6 +133,9 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	if flags2&flag2Metadata != 0 {
 		return ondisk.Corruptf(d.off+120, "is metadata of the filesystem, but has a name")
 	}
+	if flags2&flag2Bigtime != 0 && sb.feat.incompat&incompatBigtime == 0 || flags2&flag2Nrext64 != 0 && sb.feat.incompat&incompatNrext64 == 0 {
+		return ondisk.Corruptf(d.off+120, "flags %#x need features that the filesystem has not", flags2)
+	}
 	if err := d.decodeTime(b[40:48], flags2&flag2Bigtime != 0); err != nil {
 		return err
 	}

@@ -81,6 +81,19 @@ type Time struct {
 // Rdev is a device number, decoded as the kernel's major(3) and minor(3).
 type Rdev struct{ Major, Minor uint32 }
 
+// overflowID is what Linux shows for an owner that is none
+// (/proc/sys/kernel/overflowuid).
+const overflowID = 65534
+
+// OwnerID is a stored user or group number as stat(2) shows it: -1 is no id,
+// and to chown(2) it means "leave as is".
+func OwnerID(stored uint32) uint32 {
+	if stored == 1<<32-1 {
+		return overflowID
+	}
+	return stored
+}
+
 // Xattr is an extended attribute by its full name, such as "user.x". ACLs are
 // in the kernel's form (system.posix_acl_access, linux/posix_acl_xattr.h), not
 // the filesystem's own.

@@ -40,3 +40,11 @@ func TestBrief(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnerID(t *testing.T) {
+	for stored, want := range map[uint32]uint32{0: 0, 1000: 1000, 1<<32 - 2: 1<<32 - 2, 1<<32 - 1: 65534} {
+		if got := OwnerID(stored); got != want {
+			t.Errorf("%d: %d, want %d", stored, got, want)
+		}
+	}
+}

@@ -451,3 +451,23 @@ func TestBlockMap(t *testing.T) {
 		}
 	}
 }
+
+// TestNoOwner shows an owner that is none as the kernel does.
+func TestNoOwner(t *testing.T) {
+	image := golden(t, "ext2") // no checksums
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, err := fs.inodeOff(rootIno)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs, err = Open(fsystest.NewPatched(image).Set(off+0x2, 0xff, 0xff).Set(off+0x78, 0xff, 0xff), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := fs.Inode(rootIno); err != nil || n.UID != 65534 || n.GID != 0 {
+		t.Errorf("%+v, %v", n, err)
+	}
+}

@@ -213,7 +213,7 @@ func (fs *FS) Inode(ino fsys.Ino) (*fsys.Inode, error) {
 		return nil, err
 	}
 	stat := &fsys.Inode{
-		Ino: ino, Mode: n.mode, UID: n.uid, GID: n.gid,
+		Ino: ino, Mode: n.mode, UID: fsys.OwnerID(n.uid), GID: fsys.OwnerID(n.gid),
 		Nlink: n.links, Size: n.size, Mtime: n.mtime,
 	}
 	switch n.mode & fsys.ModeType {

@@ -97,7 +97,7 @@ func (fs *FS) Inode(ino fsys.Ino) (*fsys.Inode, error) {
 	}
 	defer fs.drop(d)
 	n := &fsys.Inode{
-		Ino: ino, Mode: d.mode, UID: d.uid, GID: d.gid, Nlink: d.link,
+		Ino: ino, Mode: d.mode, UID: fsys.OwnerID(d.uid), GID: fsys.OwnerID(d.gid), Nlink: d.link,
 		Size: d.size, Mtime: d.mt, Rdev: d.rdev(),
 	}
 	if d.mode&fsys.ModeType == fsys.ModeSymlink {

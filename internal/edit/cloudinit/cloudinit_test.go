@@ -216,7 +216,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	tr := edittest.Build(edittest.Debian(), "f0644 /etc/cloud/cloud-init.disabled \"\"\nf0644 /etc/wsl.conf \"[user]\\ndefault=joe\\n\"\nf0644:1:1 /var/lib/cloud/seed/nocloud/user-data \"old\"")
+	tr := edittest.Build(edittest.Debian(), "f0644 /etc/cloud/cloud-init.disabled \"\"\nf0644 /etc/wsl.conf \"[user]\\ndefault=joe\\n[boot]\\nsystemd=1\\n\"\nf0644:1:1 /var/lib/cloud/seed/nocloud/user-data \"old\"")
 	d := Data{User: []byte("#cloud-config\n" + user), UserName: "u", Seed: Rootfs}
 	e, err := New(d, false)
 	if err != nil {
@@ -254,7 +254,7 @@ func TestSeed(t *testing.T) {
 func TestSeedJudges(t *testing.T) {
 	d := Data{User: []byte("# cloud-config\n"), UserName: "u", Seed: Rootfs}
 	e, _ := New(d, false)
-	tr := edittest.Debian()
+	tr := edittest.Build(edittest.Debian(), `f0644 /etc/wsl.conf "[boot]\nsystemd=1\n"`)
 	before := edittest.Dump(tr)
 	if ch, err := e.Apply(context.Background(), tr); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), "u:1: CI-HEAD") || len(ch) != 0 || edittest.Dump(tr) != before {
 		t.Error(ch, err)
@@ -273,6 +273,10 @@ func TestSeedJudges(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ch, err := e.Apply(context.Background(), tr); err != nil {
+		t.Error(ch, err)
+	}
+	// No other edit has set it, so none will.
+	if ch, err := e.Apply(context.Background(), edittest.Debian()); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), "CI-NOSYSTEMD") {
 		t.Error(ch, err)
 	}
 	files := (&Data{User: []byte("u"), Meta: []byte("m")}).HostFiles("Deb")

@@ -21,7 +21,7 @@ func (l *linter) image() {
 		return
 	}
 	systemd := users.Executable(l.t, "/usr/lib/systemd/systemd") || users.Executable(l.t, "/lib/systemd/systemd")
-	if _, _, set := l.conf.Get("boot.systemd"); !systemd || set && !l.conf.Bool("boot.systemd") {
+	if _, _, set := l.conf.Get("boot.systemd"); !systemd || (set || l.final) && !l.conf.Bool("boot.systemd") {
 		l.add("CI-NOSYSTEMD", edit.Error, 0, "systemd does not run in this distribution: cloud-init never starts", "--systemd true, with an image that has systemd")
 	}
 	if l.d.Seed != Host {

@@ -214,7 +214,7 @@ func (l *linter) replace(p part, line int, before string) {
 	var lost []string
 	for _, k := range wslconf.Keys {
 		had, _, ok := old.Get(k.Name)
-		if k.Name == "boot.systemd" && !ok {
+		if k.Name == "boot.systemd" && !ok && !l.final {
 			had, ok = "true", true // converting sets it
 		}
 		if got, _, _ := written.Get(k.Name); ok && got != had {

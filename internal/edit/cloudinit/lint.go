@@ -35,6 +35,7 @@ type linter struct {
 	t        *tree.Tree
 	d        *Data
 	conf     *wslconf.File
+	final    bool // nothing will be set in conf any more
 	os       osinfo.Info
 	users    []string // that the data makes
 	usersAt  int      // line of the first of them
@@ -45,13 +46,16 @@ type linter struct {
 }
 
 // Lint says what cloud-init and WSL would make of the data other than it
-// says. t is the tree as it will be, with the wsl.conf that it will have.
-func Lint(t *tree.Tree, d Data) ([]edit.Finding, error) {
+// says, in the distribution that a conversion of t makes.
+func Lint(t *tree.Tree, d Data) ([]edit.Finding, error) { return lint(t, d, false) }
+
+// lint is Lint; with final, t is that distribution.
+func lint(t *tree.Tree, d Data, final bool) ([]edit.Finding, error) {
 	conf, err := wslconf.Load(t, wslconf.Path, wslconf.Keys)
 	if err != nil {
 		return nil, err
 	}
-	l := &linter{t: t, d: &d, conf: conf, os: osinfo.Detect(t)}
+	l := &linter{t: t, d: &d, conf: conf, final: final, os: osinfo.Detect(t)}
 	if d.User != nil {
 		l.userData(d.User, part{})
 		l.defaultUser()

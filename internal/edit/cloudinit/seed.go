@@ -70,7 +70,7 @@ func (e *seedEdit) Name() string { return "cloud-init" }
 func (e *seedEdit) Notes() []string { return e.notes }
 
 func (e *seedEdit) Apply(_ context.Context, t *tree.Tree) ([]edit.Change, error) {
-	findings, err := Lint(t, e.Data)
+	findings, err := lint(t, e.Data, true)
 	if err != nil {
 		return nil, err
 	}

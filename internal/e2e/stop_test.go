@@ -160,7 +160,7 @@ func TestWSLDisk(t *testing.T) {
 	}
 }
 
-// count is the number of attributes in a manifest less trusted ones.
+// count is the number of attributes in a manifest less those that the kernel makes.
 func count(entries []manifest.Entry) int {
 	n := 0
 	for _, e := range entries {
@@ -168,7 +168,7 @@ func count(entries []manifest.Entry) int {
 			continue
 		}
 		for _, a := range e.Xattrs {
-			if !strings.HasPrefix(string(a.Name), "trusted.") {
+			if !madeByKernel(string(a.Name)) {
 				n++
 			}
 		}

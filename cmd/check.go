@@ -83,7 +83,7 @@ func (f *checkFlags) run(ctx context.Context, s streams, name string) (err error
 		return fmt.Errorf("%s: %w", fsys.Printable(name), err)
 	}
 	if f.json {
-		err = printJSON(s.out, res)
+		err = ui.JSON(s.out, res)
 	} else {
 		err = printFindings(s.out, res.Findings)
 	}
@@ -149,7 +149,7 @@ func listRules(w io.Writer, asJSON bool) error {
 		list = append(list, ruleInfo{r.ID, r.Import, r.Publish, r.Lima, r.About, r.Why, r.Source})
 	}
 	if asJSON {
-		return printJSON(w, list)
+		return ui.JSON(w, list)
 	}
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tw, "rule\timport\tpublish\tlima\tlooks for")

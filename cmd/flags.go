@@ -1,8 +1,6 @@
 package cmd
 
 import (
-	"encoding/json"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -69,7 +67,7 @@ func (f *reportFlags) start(s streams) (ui.Progress, error) {
 // done prints the result of a conversion.
 func (f *reportFlags) done(s streams, res *convert.Result) error {
 	if f.json {
-		if err := printJSON(s.out, res); err != nil {
+		if err := ui.JSON(s.out, res); err != nil {
 			return err
 		}
 	} else if !f.quiet {
@@ -79,13 +77,6 @@ func (f *reportFlags) done(s streams, res *convert.Result) error {
 		return errFindings
 	}
 	return nil
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
 
 // archiveFlags say how an archive is written.

@@ -40,7 +40,7 @@ func (im *importer) show() error {
 		r.Command = wsl.CommandLine(program, wsl.Registration{Name: r.Name, Location: r.Location, Version: r.Version}.Args(archive)...)
 	}
 	if im.report.json {
-		if err := printJSON(im.out, r); err != nil {
+		if err := ui.JSON(im.out, r); err != nil {
 			return err
 		}
 	} else if !im.report.quiet {

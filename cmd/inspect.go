@@ -29,7 +29,7 @@ func newInspect(s streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printJSON(s.out, r)
+				return ui.JSON(s.out, r)
 			}
 			return printInspection(s.out, r)
 		},

@@ -100,3 +100,22 @@ func TestResultEscapes(t *testing.T) {
 		t.Error("an escape sequence came through")
 	}
 }
+
+func TestJSON(t *testing.T) {
+	const name = "größe <&> \x1b[2J\n\x7f\u009b31m\u202e\u2028\U000e0001🐧 \""
+	var b bytes.Buffer
+	if err := JSON(&b, map[string]string{"path": name}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{
+  "path": "größe <&> \u001b[2J\n\u007f\u009b31m\u202e\u2028\udb40\udc01🐧 \""
+}
+`
+	if b.String() != want {
+		t.Errorf("got  %q\nwant %q", b.String(), want)
+	}
+	var back map[string]string
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil || back["path"] != name {
+		t.Errorf("reads back as %q, %v", back["path"], err)
+	}
+}

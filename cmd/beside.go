@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -61,18 +60,6 @@ func (f *besideFlags) start(out, name string, plan *editPlan, force bool) (*besi
 		b.files = append(b.files, besideFile{o, path, h.Data})
 	}
 	return b, nil
-}
-
-// stem is the base name of an archive without its ending.
-func stem(out string) string {
-	base := filepath.Base(out)
-	for _, f := range formats {
-		i := slices.IndexFunc(f.endings, func(e string) bool { return strings.HasSuffix(strings.ToLower(base), e) })
-		if i >= 0 {
-			return base[:len(base)-len(f.endings[i])]
-		}
-	}
-	return base
 }
 
 func (b *besides) discard() error {

@@ -16,7 +16,9 @@ func newCat(s streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cat IMAGE PATH...",
 		Short: "Print files in a disk image",
-		Args:  args(cobra.MinimumNArgs(2)),
+		Example: `  wslimg cat image.qcow2 /etc/os-release
+  wslimg cat image.qcow2 /etc/passwd /etc/group`,
+		Args: args(cobra.MinimumNArgs(2)),
 		RunE: func(c *cobra.Command, a []string) error {
 			return withTree(c.Context(), a[0], source.options(s), func(t *tree.Tree) error {
 				for _, path := range a[1:] {

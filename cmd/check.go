@@ -48,11 +48,13 @@ error was found.`,
   wslimg check --user-data debian.yaml image.qcow2
   wslimg check --list`,
 		Args: func(c *cobra.Command, a []string) error {
-			n := 1
-			if f.list {
-				n = 0
+			switch {
+			case !f.list:
+				return args(cobra.ExactArgs(1))(c, a)
+			case len(a) > 0:
+				return usagef("--list is about no image, got %q", a[0])
 			}
-			return args(cobra.ExactArgs(n))(c, a)
+			return nil
 		},
 		RunE: func(c *cobra.Command, a []string) error {
 			if f.list {
@@ -125,11 +127,25 @@ func printFindings(w io.Writer, list []edit.Finding) error {
 		}
 		b.WriteString(line + "\n")
 	}
-	if len(list) == 0 {
-		b.WriteString("nothing found\n")
-	}
+	b.WriteString(summary(list))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// summary counts findings; there may be more of them than lines on a screen.
+func summary(list []edit.Finding) string {
+	if len(list) == 0 {
+		return "nothing found\n"
+	}
+	counts, repaired := map[edit.Severity]int{}, 0
+	for _, f := range list {
+		counts[f.Severity]++
+		if f.Repaired {
+			repaired++
+		}
+	}
+	return fmt.Sprintf("%d found: error %d, warning %d, info %d; convert repairs %d\n",
+		len(list), counts[edit.Error], counts[edit.Warn], counts[edit.Info], repaired)
 }
 
 // ruleInfo is a rule for --list --json.

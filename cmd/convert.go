@@ -34,6 +34,7 @@ IMAGE is a qcow2 or raw disk image, also compressed (.gz .xz .zst .bz2) or alone
 in a tar; "-" is standard input. OUT ends in .tar, .tar.gz, .tgz, .wsl, .tar.zst
 or .tar.xz; "-" is standard output.`,
 		Example: `  wslimg convert debian-13-genericcloud-amd64.qcow2 debian.tar.gz
+  wslimg convert image.qcow2 dev.tar.gz --user me --exclude '/usr/share/doc/**'
   curl -L URL | wslimg convert - rootfs.tar.gz
   wslimg convert image.qcow2 - | bsdtar -C rootfs -xpf -`,
 		Args: args(cobra.ExactArgs(2)),
@@ -44,7 +45,7 @@ or .tar.xz; "-" is standard output.`,
 	f.beside.add(c.Flags())
 	f.archive.add(c.Flags())
 	f.report.add(c.Flags())
-	c.Flags().StringVar(&f.format, "format", "", "archive format, whatever the name says: tar, tar.gz, tar.zst, tar.xz")
+	c.Flags().StringVar(&f.format, "format", "", "archive `FORMAT`, whatever the name says: tar, tar.gz, tar.zst, tar.xz")
 	c.Flags().BoolVar(&f.force, "force", false, "replace an existing OUT; take cloud-init data and a wsl.conf with errors")
 	return c
 }

@@ -70,13 +70,13 @@ func exitCode(err error) int {
 	return exitOther
 }
 
-// hint is what the user can do about err.
-func hint(err error) string {
+// hint is what the user can do about err, which command ended with.
+func hint(err error, command string) string {
 	switch h := ondisk.HintOf(err); {
 	case h != "":
 		return h
 	case errors.Is(err, errUsage):
-		return "see wslimg --help"
+		return "see " + command + " --help"
 	case errors.Is(err, wsl.ErrSeedExists):
 		return "replace it with --force"
 	case errors.Is(err, ondisk.ErrCorrupt):

@@ -1,7 +1,7 @@
 package cmd
 
 import (
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,8 +25,8 @@ type sourceFlags struct {
 func (f *sourceFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.allowBacking, "allow-backing-file", false, "follow a qcow2 backing file or external data file in the image's own folder")
 	fs.BoolVar(&f.ignoreLog, "ignore-log", false, "read an XFS whose log cannot be recovered as it lies")
-	fs.StringVar(&f.volume, "volume", "", "volume that holds the root: number, label, UUID or vg/lv")
-	fs.StringVar(&f.digest, "digest", "", "digest that the image file must have, as sha256:HEX")
+	fs.StringVar(&f.volume, "volume", "", "`VOLUME` that holds the root: number, label, UUID or vg/lv")
+	fs.StringVar(&f.digest, "digest", "", "digest that the image file must have, as `sha256:HEX`")
 }
 
 func (f *sourceFlags) options(s streams) convert.OpenOptions {
@@ -47,7 +47,7 @@ type reportFlags struct {
 
 func (f *reportFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "print the result as one JSON document on standard output")
-	fs.StringVar(&f.progress, "progress", "auto", "progress on standard error: "+strings.Join(ui.Modes, ", "))
+	fs.StringVar(&f.progress, "progress", "auto", "`MODE` of progress on standard error: "+strings.Join(ui.Modes, ", "))
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print errors only")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "list every edit")
 }
@@ -87,9 +87,9 @@ type archiveFlags struct {
 }
 
 func (f *archiveFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.compression, "compression", "default", "fast, default or small")
-	fs.StringVar(&f.order, "order", "disk", "order of the entries: disk (fastest) or path")
-	fs.IntVar(&f.jobs, "jobs", 0, "workers (default: one for each processor)")
+	fs.StringVar(&f.compression, "compression", "default", "`HOW` hard to compress: fast, default or small")
+	fs.StringVar(&f.order, "order", "disk", "`ORDER` of the entries: disk (fastest) or path")
+	fs.IntVar(&f.jobs, "jobs", 0, "`N` workers (default: one for each processor)")
 }
 
 func (f *archiveFlags) options(format tarball.Format) (tarball.Options, error) {
@@ -120,37 +120,54 @@ func (f *archiveFlags) options(format tarball.Format) (tarball.Options, error) {
 
 // formats are the archive formats by the endings of their names.
 var formats = []struct {
-	name    string
 	endings []string
 	format  tarball.Format
 }{
-	{"tar", []string{".tar"}, tarball.Tar},
-	{"tar.gz", []string{".tar.gz", ".tgz", ".wsl"}, tarball.Gzip},
-	{"tar.zst", []string{".tar.zst", ".tzst"}, tarball.Zstd},
-	{"tar.xz", []string{".tar.xz", ".txz"}, tarball.Xz},
+	{[]string{".tar"}, tarball.Tar},
+	{[]string{".tar.gz", ".tgz", ".wsl"}, tarball.Gzip},
+	{[]string{".tar.zst", ".tzst"}, tarball.Zstd},
+	{[]string{".tar.xz", ".txz"}, tarball.Xz},
+}
+
+// cutEnding cuts the ending of a format, in any case, off the name of a file.
+func cutEnding(name string) (stem string, format tarball.Format, ok bool) {
+	for _, f := range formats {
+		for _, ending := range f.endings {
+			if n := len(name) - len(ending); n >= 0 && strings.EqualFold(name[n:], ending) {
+				return name[:n], f.format, true
+			}
+		}
+	}
+	return name, 0, false
+}
+
+// stem is the base name of an archive without its ending.
+func stem(path string) string {
+	base := filepath.Base(path)
+	if stem, _, ok := cutEnding(base); ok && stem != "" {
+		return stem
+	}
+	return strings.TrimSuffix(base, filepath.Ext(base))
 }
 
 // formatOf chooses the format by --format, else by the name of the output.
 // Standard output is plain tar unless told otherwise.
 func formatOf(out, flag string) (tarball.Format, error) {
-	var names, endings []string
+	var endings []string
 	for _, f := range formats {
-		if flag == f.name || flag == strings.TrimPrefix(f.endings[len(f.endings)-1], ".") {
+		if slices.Contains(f.endings, "."+flag) {
 			return f.format, nil
 		}
-		names, endings = append(names, f.name), append(endings, f.endings...)
+		endings = append(endings, f.endings...)
 	}
 	if flag != "" {
-		return 0, usagef("--format %q: want one of %s, wsl", flag, strings.Join(names, ", "))
+		return 0, usagef("--format %q: want one of %s", flag, strings.ReplaceAll(strings.Join(endings, " "), ".t", "t"))
 	}
 	if out == "-" {
 		return tarball.Tar, nil
 	}
-	base := strings.ToLower(path.Base(out))
-	for _, f := range formats {
-		if slices.ContainsFunc(f.endings, func(e string) bool { return strings.HasSuffix(base, e) }) {
-			return f.format, nil
-		}
+	if _, format, ok := cutEnding(out); ok {
+		return format, nil
 	}
 	return 0, usagef("output %q: the name must end in one of %s, or give --format", out, strings.Join(endings, " "))
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/fsys"
@@ -35,7 +33,7 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 	if source != "-" {
 		f, err := hostfile.Open(source)
 		if err != nil {
-			return nil, err
+			return nil, convert.NameError(source, err)
 		}
 		is, err := wrap.IsRootfs(io.NewSectionReader(f, 0, f.Size()))
 		if err == nil && is {
@@ -104,18 +102,7 @@ func (i *image) write(ctx context.Context, w io.Writer, report convert.Reporter)
 // archive is a file that is registered as it is.
 type archive struct{ *hostfile.File }
 
-func (a *archive) defaultName() string {
-	base := filepath.Base(a.Name())
-	for _, f := range formats {
-		for _, ending := range f.endings {
-			if n := len(base) - len(ending); n > 0 && strings.EqualFold(base[n:], ending) {
-				return wsl.DefaultName(base[:n], "")
-			}
-		}
-	}
-	return wsl.DefaultName(strings.TrimSuffix(base, filepath.Ext(base)), "")
-}
-
+func (a *archive) defaultName() string     { return wsl.DefaultName(stem(a.Name()), "") }
 func (a *archive) arch() string            { return "" }
 func (a *archive) path() string            { return a.Name() }
 func (a *archive) result() *convert.Result { return nil }

@@ -22,7 +22,9 @@ func newInspect(s streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Show what is in a disk image: format, volumes, filesystems, system",
-		Args:  args(cobra.ExactArgs(1)),
+		Example: `  wslimg inspect image.qcow2
+  wslimg inspect --json image.qcow2`,
+		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, a []string) error {
 			r, err := inspect(c.Context(), a[0], source.options(s))
 			if err != nil {
@@ -70,14 +72,14 @@ func printInspection(w io.Writer, r *convert.Inspection) error {
 	tw := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tw, "volume\tstart\tsize\tfilesystem\tlabel\tuuid\tmounted")
 	for _, v := range r.Volumes {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Volume, place(v.Start), ui.Bytes(v.Size), dash(v.Filesystem),
-			dash(fsys.Printable(v.Label)), dash(v.UUID), dash(fsys.Printable(v.Mounted)))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Volume, place(v.Start), ui.Bytes(v.Size), ui.OrDash(v.Filesystem),
+			ui.OrDash(fsys.Printable(v.Label)), ui.OrDash(v.UUID), ui.OrDash(fsys.Printable(v.Mounted)))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
 	if r.OS != nil {
-		fmt.Fprintf(&b, "system:  %s (%s)\n", dash(fsys.Printable(r.OS.Name)), dash(r.OS.Arch))
+		fmt.Fprintf(&b, "system:  %s (%s)\n", ui.OrDash(fsys.Printable(r.OS.Name)), ui.OrDash(r.OS.Arch))
 	}
 	for _, v := range r.Volumes {
 		if v.Error != "" {
@@ -117,11 +119,4 @@ func place(off int64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%#x", off)
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

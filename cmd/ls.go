@@ -25,7 +25,12 @@ func newLs(s streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ls IMAGE [PATH]",
 		Short: "List files in a disk image",
-		Args:  args(cobra.RangeArgs(1, 2)),
+		Long: `List files in a disk image: a directory, / if there is no PATH, or one file.
+Links are shown, or followed to a directory without -l; times are in UTC.`,
+		Example: `  wslimg ls image.qcow2
+  wslimg ls -l image.qcow2 /etc
+  wslimg ls -R image.qcow2 /boot`,
+		Args: args(cobra.RangeArgs(1, 2)),
 		RunE: func(c *cobra.Command, a []string) error {
 			path := "/"
 			if len(a) > 1 {

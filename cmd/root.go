@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
 // streams are what a command reads and writes besides files.
@@ -35,23 +37,23 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot(streams{stdin, stdout, stderr})
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if ctx.Err() != nil && err != nil {
 		err = errors.Join(context.Canceled, err)
 	}
-	report(stderr, err)
+	report(stderr, err, c.CommandPath())
 	return exitCode(err)
 }
 
-// report prints an error and what to do about it.
-func report(w io.Writer, err error) {
+// report prints an error of command and what to do about it.
+func report(w io.Writer, err error, command string) {
 	switch {
 	case err == nil || errors.Is(err, errFindings):
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "wslimg: cancelled")
 	default:
 		fmt.Fprintf(w, "wslimg: error: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-		if h := hint(err); h != "" {
+		if h := hint(err, command); h != "" {
 			fmt.Fprintf(w, "wslimg: hint: %s\n", h)
 		}
 	}
@@ -61,18 +63,30 @@ func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wslimg",
 		Short: "Turn virtual machine disk images into root filesystems for WSL",
-		Example: `  wslimg convert image.qcow2 rootfs.tar.gz
-  wslimg inspect image.qcow2
-  wslimg cat image.qcow2 /etc/os-release`,
+		Long: `Turn virtual machine disk images into root filesystems for WSL.
+
+Exit codes: 0 done, 1 other errors, 3 done with losses or findings,
+10 unsupported, 11 corrupt, 12 no Linux root or several, 13 encrypted,
+14 output, 15 wsl.exe, 64 usage, 130 cancelled.`,
+		Example: `  wslimg inspect image.qcow2
+  wslimg convert image.qcow2 rootfs.tar.gz
+  wslimg import image.qcow2 --name debian`,
+		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown command %q", args[0])
+		SuggestionsMinimumDistance: 2,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			err := usagef("unknown command %q", args[0])
+			if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+				err = ondisk.WithHint(err, "did you mean "+strings.Join(like, " or ")+"?")
+			}
+			return err
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate(versionText())
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
@@ -81,11 +95,12 @@ func newRoot(s streams) *cobra.Command {
 	return root
 }
 
-// args wraps cobra's argument checks so that their failures are usage errors.
+// args makes the failures of cobra's argument checks usage errors that say what
+// the arguments are.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, a []string) error {
-		if err := check(c, a); err != nil {
-			return usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+		if check(c, a) != nil {
+			return usagef("usage: %s %s (arguments given: %d)", c.Root().Name(), c.Use, len(a))
 		}
 		return nil
 	}

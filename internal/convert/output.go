@@ -36,7 +36,7 @@ type OutputOptions struct {
 // CreateOutput starts the file path. It must end in Commit or Discard.
 func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 	fail := func(err error) (*Output, error) {
-		return nil, outputError{fmt.Errorf("%s: %w", fsys.Printable(path), err)}
+		return nil, outputError{NameError(path, err)}
 	}
 	if err := checkHostName(path); err != nil {
 		return fail(err)
@@ -56,6 +56,9 @@ func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 		return fail(err)
 	}
 	f, err := createTemp(path, opts)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fail(ondisk.WithHint(fmt.Errorf("there is no folder %s", fsys.Printable(filepath.Dir(path))), "create it first"))
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -85,15 +88,19 @@ func (o *Output) Commit() error {
 	if o.temp != "" {
 		err = o.Sync()
 	}
-	err = errors.Join(err, o.Close())
+	if cerr := o.Close(); err == nil {
+		err = cerr
+	}
 	if err == nil && o.temp != "" {
 		err = os.Rename(o.temp, o.path)
 	}
 	if err != nil {
 		if o.temp != "" {
-			err = errors.Join(err, os.Remove(o.temp))
+			if rerr := os.Remove(o.temp); rerr != nil {
+				err = errors.Join(err, rerr)
+			}
 		}
-		return outputError{fmt.Errorf("%s: %w", fsys.Printable(o.path), err)}
+		return outputError{NameError(o.path, err)}
 	}
 	return nil
 }
@@ -111,7 +118,7 @@ func (o *Output) Discard() error {
 func (o *Output) Write(p []byte) (int, error) {
 	n, err := o.File.Write(p)
 	if err != nil {
-		err = outputError{fmt.Errorf("%s: %w", fsys.Printable(o.path), err)}
+		err = outputError{NameError(o.path, err)}
 	}
 	return n, err
 }

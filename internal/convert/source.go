@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
@@ -49,18 +50,26 @@ type Volume struct {
 // volume on it. A volume that cannot be read is no error here.
 func Open(ctx context.Context, name string, opts OpenOptions) (*Source, error) {
 	img, err := imageall.Open(ctx, name, opts.Image)
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) && pathErr.Path == name {
-		return nil, err // names the file already
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", fsys.Printable(name), err)
+		return nil, NameError(name, err)
 	}
 	s := &Source{Name: name, Image: img, opts: opts}
 	if err := s.scan(ctx); err != nil {
 		return nil, errors.Join(s.wrap(err), img.Close())
 	}
 	return s, nil
+}
+
+// NameError puts the name of a host file before err, once, and without the
+// system call or the temporary name that the system was asked by.
+func NameError(name string, err error) error {
+	switch e := err.(type) { //nolint:errorlint // what wraps one of these says more
+	case *fs.PathError:
+		err = e.Err
+	case *os.LinkError:
+		err = e.Err
+	}
+	return fmt.Errorf("%s: %w", fsys.Printable(name), err)
 }
 
 // Close closes the image file.

@@ -57,7 +57,7 @@ func (p *bar) Phase(name string, total int64) {
 	}
 	p.b = progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription(name),
-		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionUseIECUnits(true),
+		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
 		// no clock of its own, which would draw on beside the next phase

@@ -25,10 +25,11 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %cB", f, "kMGTPE"[i])
 }
 
-// plurals are the entry types in the order in which they are told.
-var plurals = []struct{ key, many string }{
-	{"file", "files"}, {"dir", "directories"}, {"symlink", "symlinks"}, {"link", "hard links"},
-	{"char", "character devices"}, {"block", "block devices"}, {"fifo", "fifos"},
+// entryTypes are the types of entries in the order in which they are told.
+var entryTypes = []struct{ key, one, many string }{
+	{"file", "file", "files"}, {"dir", "directory", "directories"}, {"symlink", "symlink", "symlinks"},
+	{"link", "hard link", "hard links"}, {"char", "character device", "character devices"},
+	{"block", "block device", "block devices"}, {"fifo", "fifo", "fifos"},
 }
 
 // Result tells people what a conversion did; verbose lists every edit.
@@ -38,7 +39,7 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 	if os == "" {
 		os = "unknown system"
 	}
-	fmt.Fprintf(&b, "%s: %s (%s), %s", fsys.Printable(r.Image.Path), fsys.Printable(os), orDash(r.OS.Arch), r.Image.Format)
+	fmt.Fprintf(&b, "%s: %s (%s), %s", fsys.Printable(r.Image.Path), fsys.Printable(os), OrDash(r.OS.Arch), r.Image.Format)
 	for _, m := range r.Mounts {
 		fmt.Fprintf(&b, "; %s from volume %s (%s)", fsys.Printable(m.Path), m.Volume, m.Filesystem)
 		if m.Replayed {
@@ -47,9 +48,12 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 	}
 	b.WriteByte('\n')
 	var counts []string
-	for _, p := range plurals {
-		if n := r.Entries[p.key]; n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, p.many))
+	for _, t := range entryTypes {
+		switch n := r.Entries[t.key]; {
+		case n == 1:
+			counts = append(counts, "1 "+t.one)
+		case n > 1:
+			counts = append(counts, fmt.Sprintf("%d %s", n, t.many))
 		}
 	}
 	if len(counts) > 0 {
@@ -90,7 +94,8 @@ func Finding(f edit.Finding) string {
 	return fmt.Sprintf("%s %s: %s%s; %s\n", f.Severity, f.Rule, where, f.What, f.Fix)
 }
 
-func orDash(s string) string {
+// OrDash is s, or a dash in the place of nothing.
+func OrDash(s string) string {
 	if s == "" {
 		return "-"
 	}

@@ -89,7 +89,7 @@ func TestResultEscapes(t *testing.T) {
 		Losses:  []sink.Loss{{Kind: "socket", Count: 3, First: "/run/\nx", Info: true}},
 	}, true)
 	for _, want := range []string{
-		"disk.raw: unknown system (-), raw", "2 files, 1 directories",
+		"disk.raw: unknown system (-), raw", "2 files, 1 directory",
 		`edit FSTAB: "/etc/\x1b[31m": removed`, `left out: 3 × socket, first "/run/\nx"`,
 	} {
 		if !strings.Contains(b.String(), want) {

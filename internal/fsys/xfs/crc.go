@@ -51,8 +51,22 @@ func (fs *FS) checkOwner(b []byte, off int64, at selfDescription, owner uint64, 
 	if got, want := be.Uint64(b[at.blkno:]), uint64(off)>>basicBlockLog; got != want {
 		return ondisk.Corruptf(off+int64(at.blkno), "%s: says it is sector %#x, read from %#x", what, got, want)
 	}
+	if err := fs.checkLSN(lsn(be.Uint64(b[at.lsn:])), off+int64(at.lsn), what); err != nil {
+		return err
+	}
 	if got := be.Uint64(b[at.owner:]); got != owner {
 		return ondisk.Corruptf(off+int64(at.owner), "%s: belongs to inode %d, want %d", what, got, owner)
 	}
 	return nil
+}
+
+// checkLSN makes sure that the metadata at off was not written back before it
+// was logged, by what the log holds now: then the log has lost its end, and
+// with it changes.
+func (fs *FS) checkLSN(l lsn, off int64, what string) error {
+	if l == noLSN || fs.logEnd == 0 || uint64(l) <= uint64(fs.logEnd) {
+		return nil
+	}
+	return ondisk.Corruptf(off, "%s: logged at %d:%d, the log ends at %d:%d", what,
+		uint64(l)>>32, l.block(), uint64(fs.logEnd)>>32, fs.logEnd.block())
 }

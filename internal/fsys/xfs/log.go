@@ -28,6 +28,9 @@ const (
 // lsn is a log sequence number: the cycle above the block.
 type lsn int64
 
+// noLSN stands on blocks that are written without being logged.
+const noLSN lsn = -1
+
 func (l lsn) block() int64 { return int64(uint32(l)) }
 
 // journal is the log as it lies on the volume. Places in it are block numbers

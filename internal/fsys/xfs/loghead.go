@@ -10,7 +10,17 @@ import (
 // changes may not be in place to behind the newest complete one.
 type span struct {
 	tail, head int64
+	end        lsn  // of the head: nothing was logged later
 	clean      bool // the newest record says that all was written back
+}
+
+// endLSN is the log sequence number of head, which lies behind record newest.
+func endLSN(newest record, head int64) lsn {
+	cycle := lsn(newest.cycle)
+	if head < newest.block {
+		cycle++
+	}
+	return cycle<<32 | lsn(head)
 }
 
 // find locates the span as the kernel does. Cycle numbers fall by one where
@@ -20,18 +30,21 @@ type span struct {
 func (j *journal) find() (span, error) {
 	head, empty, err := j.findHead()
 	if err != nil || empty {
-		return span{clean: empty}, err
+		return span{clean: empty, end: 1 << 32}, err
 	}
 	newest, err := j.newest(head, j.blocks)
 	if err != nil {
 		return span{}, err
 	}
-	s := span{head: head, tail: newest.tail.block()}
+	s := span{head: head, tail: newest.tail.block(), end: endLSN(newest, head)}
 	if s.clean, err = j.unmounted(newest, head); err != nil || s.clean {
 		return s, err
 	}
-	if newest, err = j.verifyHead(&s, newest); err != nil || s.tail == s.head {
+	if newest, err = j.verifyHead(&s, newest); err != nil {
 		return s, err
+	}
+	if s.end = endLSN(newest, s.head); s.tail == s.head {
+		return s, nil
 	}
 	if s.head != head {
 		if s.clean, err = j.unmounted(newest, s.head); err != nil || s.clean {

@@ -264,3 +264,31 @@ func TestOverlay(t *testing.T) {
 		}
 	}
 }
+
+// TestLostLog opens filesystems whose metadata is younger than their log, as
+// when its newest records are gone.
+func TestLostLog(t *testing.T) {
+	image := golden(t)["v5-old"]
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "the log ends at 1:0"
+	emptied := bytes.Clone(image)
+	clear(emptied[fs.sb.blockOffset(fs.sb.logStart):][:fs.sb.logBlocks<<fs.sb.blockLog])
+	if _, err := Open(fsystest.NewPatched(emptied), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), want) {
+		t.Errorf("log emptied: %v", err)
+	}
+	if _, err := Open(fsystest.NewPatched(emptied), Options{IgnoreLog: true}); err != nil {
+		t.Errorf("log emptied and ignored: %v", err)
+	}
+	be.PutUint64(emptied[sbLSN:], 0)
+	fs, err = Open(fsystest.NewPatched(emptied), Options{unverified: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fsystest.Manifest(fsystest.NewPatched(emptied), fs)
+	if !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), want) {
+		t.Errorf("log emptied, superblock old: %v", err)
+	}
+}

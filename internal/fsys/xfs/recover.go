@@ -33,6 +33,14 @@ func (fs *FS) recoverLog(opts Options) error {
 		return nil
 	case err != nil:
 		return err
+	}
+	if fs.sb.v5 && !opts.IgnoreLog {
+		fs.logEnd = s.end
+		if err := fs.checkLSN(fs.sb.lsn, sbLSN, "superblock"); err != nil {
+			return err
+		}
+	}
+	switch {
 	case s.clean || s.head == s.tail:
 		return nil
 	case opts.IgnoreLog:

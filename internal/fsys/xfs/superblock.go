@@ -19,6 +19,7 @@ var be = binary.BigEndian
 const (
 	sbMagic = 0x58465342 // "XFSB"
 	sbCRC   = 224        // offset of sb_crc
+	sbLSN   = 240        // offset of sb_lsn
 
 	minBlockLog, maxBlockLog   = 9, 16
 	minSectLog, maxSectLog     = 9, 15
@@ -55,6 +56,7 @@ type superblock struct {
 	uuid, metaUUID [16]byte // what mount(8) sees; what metadata blocks carry
 	label          string
 	feat           features
+	lsn            lsn // of the last change that was written back
 }
 
 // readSuperblock reads and checks the primary superblock of dev.
@@ -109,6 +111,9 @@ func decodeSuperblock(b []byte, stale bool) (*superblock, error) {
 		label:      strings.TrimRight(string(b[108:120]), "\x00"),
 	}
 	copy(sb.uuid[:], b[32:48])
+	if sb.v5 {
+		sb.lsn = lsn(be.Uint64(b[sbLSN:]))
+	}
 	if sb.v5 && !stale {
 		if got, want := checksum(b, sbCRC), binary.LittleEndian.Uint32(b[sbCRC:]); got != want {
 			return nil, ondisk.Corruptf(sbCRC, "superblock: checksum %#x, computed %#x", want, got)

@@ -39,6 +39,7 @@ type FS struct {
 	sb      *superblock
 	info    fsys.Info
 	intents intents
+	logEnd  lsn // what metadata can have been logged at latest, 0 if that is not known
 
 	unverified bool
 

@@ -23,7 +23,10 @@ import (
 // Paths of more than maxPath bytes, and trees that would take more than
 // maxMemory bytes, are ErrUnsupported.
 func Load(ctx context.Context, fs fsys.FS, data blockdev.Device, volume int) (*Tree, error) {
-	l := loader{fs: fs, data: data, volume: volume, seen: map[fsys.Ino]*Node{}, budget: maxMemory}
+	l := loader{
+		fs: fs, data: data, volume: volume,
+		seen: map[fsys.Ino]*Node{}, budget: maxMemory, dirBytes: fs.Info().Size,
+	}
 	return l.load(ctx)
 }
 
@@ -54,6 +57,9 @@ type loader struct {
 	seen   map[fsys.Ino]*Node
 	newest fsys.Time
 	budget int64 // bytes that the tree may still take, about
+	// dirBytes is how large the directories still to come can be: no two of
+	// them share a block, so that reading all is reading the volume once.
+	dirBytes int64
 }
 
 // maxMemory bounds the tree: room for some five million files. Small images
@@ -183,6 +189,11 @@ func (l *loader) inode(e *name) (*Node, error) {
 	cost := nodeCost + len(in.Target)
 	for _, x := range in.Xattrs {
 		cost += xattrCost + len(x.Name) + len(x.Value)
+	}
+	if in.IsDir() {
+		if l.dirBytes -= in.Size; l.dirBytes < 0 {
+			return nil, e.wrap(ondisk.Corruptf(e.off, "directories of more bytes than the filesystem has, with one of %d", in.Size))
+		}
 	}
 	n := &Node{
 		Mode: in.Mode, UID: in.UID, GID: in.GID, Rdev: in.Rdev,

@@ -166,3 +166,26 @@ func TestDeepTreesTakeLittleMemory(t *testing.T) {
 		t.Errorf("walking over %d files took %d bytes", files, most-loaded.HeapAlloc)
 	}
 }
+
+// large is fakeFS with directories of 600 bytes on a volume of 1500.
+type large struct{ fakeFS }
+
+func (fs large) Info() fsys.Info { return fsys.Info{Size: 1500} }
+func (fs large) Inode(i fsys.Ino) (*fsys.Inode, error) {
+	n, err := fs.fakeFS.Inode(i)
+	if err == nil && n.IsDir() {
+		n.Size = 600
+	}
+	return n, err
+}
+
+// Directories that share their blocks could have a small image read for days.
+func TestSharedDirectories(t *testing.T) {
+	if _, err := Load(t.Context(), large{chain(1, 1, 3)}, nil, 0); err != nil {
+		t.Error(err)
+	}
+	_, err := Load(t.Context(), large{chain(2, 1, 3)}, nil, 0)
+	if !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "directories of more bytes than the filesystem has, with one of 600") {
+		t.Errorf("error is %v", err)
+	}
+}

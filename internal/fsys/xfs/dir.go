@@ -44,9 +44,10 @@ type dirWalk struct {
 	fs      *FS
 	dir     *dinode
 	yield   yieldEntry
-	index   dirIndex // of a directory of one block, nil elsewhere
-	dots    int      // of "." and "..", how many may still come
-	stopped bool     // the caller has had enough
+	index   dirIndex      // of a directory of one block, nil elsewhere
+	met     []hashedEntry // entries of a larger one
+	dots    int           // of "." and "..", how many may still come
+	stopped bool          // the caller has had enough
 }
 
 func (w *dirWalk) run() error {
@@ -96,7 +97,7 @@ func (w *dirWalk) blocks(list []extent) error {
 				return err
 			}
 		}
-		if err := w.dataBlock(*buf, off, first == 0); err != nil || w.stopped {
+		if err := w.dataBlock(*buf, off, int64(first)<<sb.blockLog); err != nil || w.stopped {
 			return err
 		}
 		met = true
@@ -104,7 +105,10 @@ func (w *dirWalk) blocks(list []extent) error {
 	if !met {
 		return ondisk.Corruptf(w.dir.off, "directory without a block")
 	}
-	return nil
+	if w.index != nil || !w.hashed() {
+		return nil
+	}
+	return w.checkIndex(list)
 }
 
 // readMapped fills b from the begin of list, whose extents must adjoin for

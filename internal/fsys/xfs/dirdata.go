@@ -18,8 +18,8 @@ const (
 )
 
 // dataBlock reads the entries of directory block b, read from byte off and
-// verified.
-func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
+// verified. at is its place in the directory.
+func (w *dirWalk) dataBlock(b []byte, off, at int64) error {
 	sb := w.fs.sb
 	block, data, header := uint32(dirBlockMagic), uint32(dirDataMagic), dirHeader
 	if sb.v5 {
@@ -27,7 +27,7 @@ func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
 	}
 	end := len(b)
 	switch magic := be.Uint32(b); {
-	case magic == block && first && w.dir.size == int64(len(b)):
+	case magic == block && at == 0 && w.dir.size == int64(len(b)):
 		count := be.Uint32(b[end-dirTail:])
 		if count > uint32(end-dirTail-header)/8 {
 			return ondisk.Corruptf(off+int64(end-dirTail), "directory block: %d index entries", count)
@@ -40,23 +40,27 @@ func (w *dirWalk) dataBlock(b []byte, off int64, first bool) error {
 	case magic != data:
 		return ondisk.Corruptf(off, "directory block magic %#x, want %#x", magic, data)
 	}
-	return w.entries(b[:end], header, off)
+	return w.entries(b[:end], header, off, at)
 }
 
-// setIndex takes the index of a directory of one block. As in the kernel, an
-// entry that the index does not know is damage. Names that are found by their
-// letters whatever the case have another hash, which kernels did not agree on.
+// hashed tells whether names have the plain hash. Where they are found whatever
+// the case of their letters they have another, on which kernels did not agree.
+func (w *dirWalk) hashed() bool { return w.fs.sb.feat.version&versionASCIICI == 0 }
+
+// setIndex takes the index of a directory of one block. An entry that it does
+// not know is damage, as in the kernel.
 func (w *dirWalk) setIndex(index dirIndex, stale uint32, off int64) error {
-	if w.fs.sb.feat.version&versionASCIICI != 0 {
+	if !w.hashed() {
 		return nil
 	}
 	w.index = index
 	return index.check(stale, off)
 }
 
-// entries walks the entries and free stretches of b from byte at on. Each
-// states its own place within the block in its last two bytes.
-func (w *dirWalk) entries(b []byte, at int, off int64) error {
+// entries walks the entries and free stretches of b, which is byte base of the
+// directory and off of the volume, from byte at on. Each states its own place
+// within the block in its last two bytes.
+func (w *dirWalk) entries(b []byte, at int, off, base int64) error {
 	typed := 0
 	if w.fs.sb.feat.fileType() {
 		typed = 1
@@ -85,7 +89,11 @@ func (w *dirWalk) entries(b []byte, at int, off int64) error {
 		}
 		if !free {
 			name := rest[9 : 9+int(rest[8])]
-			if w.index != nil && !w.index.has(name, at) {
+			switch {
+			case !w.hashed():
+			case w.index == nil:
+				w.met = append(w.met, hashedEntry(nameHash(name))<<32|hashedEntry((base+int64(at))/dirAlign))
+			case !w.index.has(name, at):
 				return ondisk.Corruptf(place, "directory block: the index does not lead to entry %q", name)
 			}
 			if err := w.entry(name, be.Uint64(rest), rest[9+len(name)], place); err != nil || w.stopped {

@@ -2,6 +2,7 @@ package xfs
 
 import (
 	"math/bits"
+	"slices"
 	"sort"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
@@ -52,4 +53,85 @@ func (x dirIndex) has(name []byte, at int) bool {
 		}
 	}
 	return false
+}
+
+// Magics of the blocks of the hash index of larger directories: its leaves,
+// and the nodes above them, which attributes have, too.
+const (
+	dirLeaf1Magic   = 0xd2f1
+	dirLeafNMagic   = 0xd2ff
+	dirLeaf1MagicV5 = 0x3df1
+	dirLeafNMagicV5 = 0x3dff
+
+	dirLeafHeader   = 16
+	dirLeafHeaderV5 = 64
+	dirFreeOffset   = 2 * dirLeafOffset // where the index of free space begins
+)
+
+// hashedEntry is what an index leaf holds of an entry: hash above place.
+type hashedEntry uint64
+
+// checkIndex makes sure that the index, whose blocks list begins with, leads to
+// each entry that was met once, and to nothing else.
+func (w *dirWalk) checkIndex(list []extent) error {
+	sb := w.fs.sb
+	slices.Sort(w.met)
+	led := make([]bool, len(w.met))
+	left := len(w.met)
+	buf := w.fs.buffer(sb.dirBlocks << sb.blockLog)
+	defer w.fs.release(buf)
+	for len(list) > 0 && list[0].off < dirFreeOffset>>sb.blockLog {
+		leaf, off, err := w.readLeaf(&list, *buf)
+		if err != nil {
+			return err
+		}
+		for ; len(leaf) > 0; leaf, off = leaf[8:], off+8 {
+			e := hashedEntry(be.Uint64(leaf))
+			if uint32(e) == 0 {
+				continue // removed
+			}
+			i, found := slices.BinarySearch(w.met, e)
+			if !found || led[i] {
+				return ondisk.Corruptf(off, "directory index: hash %#x leads to %#x, which has another or is met twice", uint64(e)>>32, uint32(e))
+			}
+			led[i] = true
+			left--
+		}
+	}
+	if left != 0 {
+		return ondisk.Corruptf(w.dir.off, "directory index: lacks %d of %d entries", left, len(w.met))
+	}
+	return nil
+}
+
+// readLeaf reads the next block of the index through b. It returns its
+// entries, none for a node, and their place on the volume.
+func (w *dirWalk) readLeaf(list *[]extent, b []byte) (entries []byte, off int64, err error) {
+	off, stale, err := w.fs.readMapped(list, b, "directory index block")
+	if err != nil {
+		return nil, off, err
+	}
+	node, leaf1, leafN, header, count := nodeMagic, dirLeaf1Magic, dirLeafNMagic, dirLeafHeader, 12
+	if w.fs.sb.v5 {
+		node, leaf1, leafN, header, count = nodeMagicV5, dirLeaf1MagicV5, dirLeafNMagicV5, dirLeafHeaderV5, 56
+		check := w.fs.checkSelf
+		if stale {
+			check = w.fs.checkOwner
+		}
+		if err := check(b, off, daSelf, w.dir.ino, "directory index block"); err != nil {
+			return nil, off, err
+		}
+	}
+	switch magic := int(be.Uint16(b[8:])); magic {
+	case node:
+		return nil, off, nil
+	case leaf1, leafN:
+	default:
+		return nil, off, ondisk.Corruptf(off+8, "directory index block magic %#x", magic)
+	}
+	n := int(be.Uint16(b[count:]))
+	if n > (len(b)-header)/8 {
+		return nil, off, ondisk.Corruptf(off+int64(count), "directory index block: %d entries", n)
+	}
+	return b[header : header+8*n], off + int64(header), nil
 }

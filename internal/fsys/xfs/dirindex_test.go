@@ -3,6 +3,7 @@ package xfs
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,65 +23,102 @@ func TestNameHash(t *testing.T) {
 	}
 }
 
-// TestWrongIndex makes names and what finds them differ.
-func TestWrongIndex(t *testing.T) {
-	image := golden(t)["v5-old"]
-	sound, err := Open(fsystest.NewPatched(image), Options{})
+// findOwned returns a block that begins so, at byte at, fits, and is where an
+// extent begins of the fork of the inode that it names.
+func findOwned(t *testing.T, image []byte, fs *FS, magic string, at int, self selfDescription, fork func(*dinode) *fork, fits func(b []byte) bool) (int64, fsys.Ino) {
+	t.Helper()
+	for off := int64(0); off < int64(len(image)); off += fs.sb.blockSize {
+		b := image[off:min(off+fs.sb.dirBlocks*fs.sb.blockSize, int64(len(image)))]
+		if !bytes.HasPrefix(b[at:], []byte(magic)) || !fits(b) {
+			continue
+		}
+		d, err := fs.load(be.Uint64(b[self.owner:]))
+		if err != nil {
+			continue
+		}
+		list, _ := fs.extents(d, fork(d))
+		if slices.ContainsFunc(list, func(e extent) bool { return fs.sb.blockOffset(e.start) == off }) {
+			return off, fsys.Ino(d.ino)
+		}
+	}
+	t.Fatalf("no block %q", magic)
+	return 0, 0
+}
+
+// wrong is a changed byte and what reading an inode then says.
+type wrong struct {
+	off  int64
+	b    byte
+	want string
+}
+
+func (w wrong) check(t *testing.T, image []byte, ino fsys.Ino, read func(*FS, fsys.Ino) error) {
+	t.Helper()
+	fs, err := Open(fsystest.NewPatched(image).Set(w.off, w.b), Options{unverified: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// find returns a block that begins so, fits, and is where its owner's fork begins.
-	find := func(magic string, at, ownerAt int, attr bool, fits func(b []byte) bool) (int64, fsys.Ino) {
-		for off := int64(0); off < int64(len(image)); off += sound.sb.blockSize {
-			b := image[off:min(off+sound.sb.dirBlocks*sound.sb.blockSize, int64(len(image)))]
-			if !bytes.HasPrefix(b[at:], []byte(magic)) || !fits(b) {
-				continue
-			}
-			ino := be.Uint64(b[ownerAt:])
-			d, err := sound.load(ino)
-			if err != nil {
-				continue
-			}
-			fork := &d.data
-			if attr {
-				fork = &d.attr
-			}
-			if list, err := sound.extents(d, fork); err == nil && len(list) > 0 && sound.sb.blockOffset(list[0].start) == off {
-				return off, fsys.Ino(ino)
-			}
-		}
-		t.Fatalf("no block %q", magic)
-		return 0, 0
+	if err := read(fs, ino); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), w.want) {
+		t.Errorf("%v, want %s", err, w.want)
 	}
-	dir, dirIno := find("XDB3", 0, dirSelf.owner, false, func(b []byte) bool {
+}
+
+// TestWrongIndex makes names of directories and what finds them differ.
+func TestWrongIndex(t *testing.T) {
+	image := golden(t)["v5-new"]
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fork := func(d *dinode) *fork { return &d.data }
+
+	off, ino := findOwned(t, image, fs, "XDB3", 0, dirSelf, fork, func(b []byte) bool {
 		n := int(be.Uint32(b[len(b)-dirTail:]))
 		return n > 5 && n < len(b)/8
 	})
-	dirEnd := dir + sound.sb.dirBlocks*sound.sb.blockSize
-	index := dirEnd - dirTail - 8*int64(be.Uint32(image[dirEnd-dirTail:]))
-	attr, attrIno := find("\x3b\xee", 8, daSelf.owner, true, func(b []byte) bool {
+	end := off + fs.sb.dirBlocks*fs.sb.blockSize
+	index := end - dirTail - 8*int64(be.Uint32(image[end-dirTail:]))
+	for _, w := range []wrong{
+		{off + dirHeaderV5 + 32 + 9, 'Z', `the index does not lead to entry "Z`}, // behind "." and ".."
+		{index, 0xff, "index entry 1 is out of order"},
+		{end - 1, 1, "removed index entries"},
+	} {
+		w.check(t, image, ino, dirError)
+	}
+
+	off, ino = findOwned(t, image, fs, "XDD3", 0, dirSelf, fork, func(b []byte) bool {
+		return be.Uint16(b[dirHeaderV5:]) != dirFreeTag && b[dirHeaderV5+8] > 2
+	})
+	wrong{off + dirHeaderV5 + 9, 'Z', "directory index: "}.check(t, image, ino, dirError)
+
+	off, ino = findOwned(t, image, fs, "\x3d\xf1", 8, daSelf, fork, func(b []byte) bool { return be.Uint32(b[dirLeafHeaderV5+4:]) != 0 })
+	for _, w := range []wrong{
+		{off + dirLeafHeaderV5, 0xff, "which has another or is met twice"},
+		{off + dirLeafHeaderV5 + 7, 0xff, "which has another or is met twice"},
+		{off + 57, 0, "directory index: lacks "},
+		{off + 56, 0xff, "directory index block: "},
+		{off + 8, 0, "directory index block magic"},
+	} {
+		w.check(t, image, ino, dirError)
+	}
+}
+
+// TestWrongAttributeHash makes an attribute and what finds it differ.
+func TestWrongAttributeHash(t *testing.T) {
+	image := golden(t)["v5-old"]
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, ino := findOwned(t, image, fs, "\x3b\xee", 8, daSelf, func(d *dinode) *fork { return &d.attr }, func(b []byte) bool {
 		return be.Uint16(b[56:]) > 3 && b[attrLeafHeaderV5+6]&attrLocal != 0
 	})
-	attrName := attr + int64(be.Uint16(image[attr+attrLeafHeaderV5+4:])) + 3
-	for _, c := range []struct {
-		off  int64
-		b    byte
-		ino  fsys.Ino
-		read func(*FS, fsys.Ino) error
-		want string
-	}{
-		{dir + dirHeaderV5 + 32 + 9, 'Z', dirIno, dirError, `the index does not lead to entry "Z`},
-		{index, 0xff, dirIno, dirError, "index entry 1 is out of order"},
-		{dirEnd - 1, 1, dirIno, dirError, "removed index entries"},
-		{attrName, 'Z', attrIno, inodeError, `attribute leaf: hash of "Z`},
-		{attr + attrLeafHeaderV5, 0xff, attrIno, inodeError, "attribute leaf: "},
+	name := off + int64(be.Uint16(image[off+attrLeafHeaderV5+4:])) + 3
+	for _, w := range []wrong{
+		{name, 'Z', `attribute leaf: hash of "Z`},
+		{off + attrLeafHeaderV5, 0xff, "attribute leaf: "},
+		{off + attrLeafHeaderV5 + 8, 0, "attribute leaf: entry 1 is out of order"},
 	} {
-		fs, err := Open(fsystest.NewPatched(image).Set(c.off, c.b), Options{unverified: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.read(fs, c.ino); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%v, want %s", err, c.want)
-		}
+		w.check(t, image, ino, inodeError)
 	}
 }

@@ -151,7 +151,7 @@ func FuzzDirBlock(f *testing.F) {
 			}
 			return true
 		}}
-		checkError(t, w.dataBlock(b, 4096, true))
+		checkError(t, w.dataBlock(b, 4096, 0))
 	})
 }
 

@@ -176,12 +176,6 @@ func (fs *FS) stampOf(b []byte) (selfDescription, bool) {
 	return selfDescription{}, false
 }
 
-// Magics of the blocks of a directory's hash index, which is not read.
-const (
-	dirLeaf1MagicV5 = 0x3df1
-	dirLeafNMagicV5 = 0x3dff
-)
-
 // newer tells whether the block in b was written after the change at l.
 func (r *replayer) newer(b []byte, l lsn) bool {
 	at, ok := r.fs.stampOf(b)

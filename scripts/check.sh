@@ -9,7 +9,8 @@
 #	build     every platform that is released, and 32 bits
 #	test      go test with the race detector, and once more for 32 bits
 #	fuzz      every fuzz target for $FUZZTIME (default 3000 inputs)
-#	oracle    disk images against the kernel, qemu-img, bsdtar, GNU tar, Python
+#	oracle    disk images against the kernel, qemu-img, bsdtar, GNU tar, Python;
+#	          what comes out under its own systemd and cloud-init
 #	vuln      known vulnerabilities, where the database can be reached
 #
 # Images are made in $WSLIMG_CACHE (default .cache) and kept there.

@@ -57,6 +57,7 @@ const oobe = "../edit/publish/oobe.sh"
 // image's own user makes room for the one that it asks for.
 func firstStart(t *testing.T, g *guest) {
 	t.Helper()
+	g.run(t, "systemctl", "stop", "user@1000.service")
 	g.run(t, "userdel", "--remove", "debian")
 	t.Log(g.run(t, "sh", "-c", `printf '%s\n' 'Not A Name' root joe secret-of-joe secret-of-joe | /bin/sh -c /usr/lib/wsl/oobe.sh 2>&1`))
 	for command, want := range map[string]string{
@@ -112,6 +113,11 @@ func TestBoot(t *testing.T) {
 				if !slices.Contains(active, u) {
 					t.Errorf("%s does not run", u)
 				}
+			}
+			// WSL waits for the session of the user who opens a shell.
+			g.run(t, "systemctl", "start", "user@1000.service")
+			if state := g.run(t, "su", "debian", "-c", "XDG_RUNTIME_DIR=/run/user/1000 systemctl --user is-system-running --wait"); state != "running" {
+				t.Errorf("the user's session: %s", state)
 			}
 			// Those that stop WSL's network, display or first shell.
 			for _, u := range []string{"getty@.service", "console-getty.service", "tmp.mount", "systemd-firstboot.service", "systemd-resolved.service"} {

@@ -33,6 +33,9 @@ func boot(t *testing.T, dir string, drive ...string) *guest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(group, 0o755); err != nil { // users have groups in it
+		t.Fatal(err)
+	}
 	fd, err := os.Open(group)
 	if err != nil {
 		t.Fatal(err)

@@ -70,6 +70,9 @@ func (im *importer) text() {
 	for _, n := range r.DataNotes {
 		line("note", n)
 	}
+	if im.edit.user != "" {
+		line("user", im.edit.user)
+	}
 	for _, s := range r.Seeds {
 		line("seed", fsys.Printable(s))
 	}

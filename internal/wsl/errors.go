@@ -15,6 +15,7 @@ var ErrWSL = errors.New("wsl.exe")
 // Error is a failed run of wsl.exe. It unwraps to ErrWSL.
 type Error struct {
 	Op   string // what was asked for, such as "--import"
+	Name string // the distribution that it was about; "" for none
 	Code string // "ERROR_ALREADY_EXISTS", "0x80370102", …; empty if wsl.exe gave none
 	Path string // the code with the places it came through, "Wsl/Service/RegisterDistro/…"
 	Exit int    // exit code of wsl.exe; -1 if it was ended from outside
@@ -38,7 +39,13 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return ErrWSL }
 
 // Hint is what the user can do about it, "" if nothing is known.
-func (e *Error) Hint() string { return known[e.Code].hint }
+func (e *Error) Hint() string {
+	hint := known[e.Code].hint
+	if e.Name == "" {
+		return hint
+	}
+	return strings.ReplaceAll(hint, "NAME", e.Name)
+}
 
 // codePattern finds the one part of a message that is not localized: the path of
 // the error (ErrorToString in wslutil.cpp), such as Wsl/Service/WSL_E_X or, for

@@ -41,7 +41,7 @@ func (h *Host) start(ctx context.Context, args ...string) (*process, error) {
 	r.Close() //nolint:errcheck // wsl.exe has its own copy
 	if err != nil {
 		w.Close() //nolint:errcheck // nothing was written
-		return nil, failure(args[0], err, &p.stdout, &p.stderr)
+		return nil, failure(args, err, &p.stdout, &p.stderr)
 	}
 	p.ctx, p.stop = context.WithCancel(ctx)
 	go func() {
@@ -105,5 +105,5 @@ func (p *process) wait() error {
 			err = <-p.exited
 		}
 	}
-	return failure("--import", err, &p.stdout, &p.stderr)
+	return failure(p.cmd.Args[1:], err, &p.stdout, &p.stderr)
 }

@@ -43,17 +43,21 @@ func (h *Host) run(ctx context.Context, args ...string) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	return stdout.String(), failure(args[0], err, &stdout, &stderr)
+	return stdout.String(), failure(args, err, &stdout, &stderr)
 }
 
-// failure makes an Error of how wsl.exe ended.
-func failure(op string, err error, stdout, stderr *tail) error {
+// failure makes an Error of how wsl.exe, which was given args, ended.
+func failure(args []string, err error, stdout, stderr *tail) error {
 	var exit *exec.ExitError
 	switch {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay): // ended well
 		return nil
 	case errors.As(err, &exit):
-		return parseError(op, exit.ExitCode(), stdout.String(), stderr.String())
+		e := parseError(args[0], exit.ExitCode(), stdout.String(), stderr.String())
+		if args[0] != "--list" {
+			e.Name = args[1]
+		}
+		return e
 	}
 	return startError(fmt.Errorf("%w: %w", ErrWSL, err))
 }
@@ -85,7 +89,7 @@ func (h *Host) Registered(ctx context.Context, name string) (string, bool, error
 }
 
 // InUse is the error for a name that a distribution has.
-func InUse(name string) error { return &Error{Op: "--import", Code: codeExists, Text: name} }
+func InUse(name string) error { return &Error{Op: "--import", Name: name, Code: codeExists} }
 
 // Unregister removes a distribution with all its files.
 func (h *Host) Unregister(ctx context.Context, name string) error {
@@ -123,5 +127,5 @@ func (h *Host) Start(name string) error {
 	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil
 	}
-	return failure("--distribution", err, &tail{}, &tail{})
+	return failure(StartArgs(name), err, &tail{}, &tail{})
 }

@@ -24,7 +24,7 @@ golangci_lint=v2.15.0
 govulncheck=v1.8.0
 packages=(
 	acl attr bsdextrautils bzip2 debootstrap dosfstools e2fsprogs fdisk gcc
-	gcc-mingw-w64-x86-64 gdisk gzip isal libarchive-tools libc6-dev libcap2-bin
+	gcc-mingw-w64-x86-64 gdisk gzip hostname isal libarchive-tools libc6-dev libcap2-bin
 	libdeflate-tools mtools pigz python3 qemu-utils tar user-mode-linux util-linux
 	wine64 xfsprogs xz-utils zstd
 )

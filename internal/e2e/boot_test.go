@@ -82,7 +82,7 @@ func TestBoot(t *testing.T) {
 		name, image, ending string
 		args, runs, not     []string
 	}{
-		{name: "import", image: debian, ending: ".tar", runs: []string{"ssh.service", "dbus.service"}, not: []string{"chrony.service"}},
+		{name: "import", image: debian, ending: ".tar", runs: []string{"ssh.service", "dbus.service"}},
 		{name: "publish", image: debian, ending: ".wsl", args: []string{"--compression", "fast", "--profile", "publish", "--oobe", oobe}, not: []string{"ssh.service"}},
 		{name: "lima", image: debian, ending: ".tar", args: []string{"--profile", "lima"}, runs: []string{"ssh.service"}},
 		{name: "XFS", image: rhel, ending: ".tar", runs: []string{"dbus.service"}},

@@ -26,7 +26,10 @@ func (f *sourceFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.allowBacking, "allow-backing-file", false, "follow a qcow2 backing file or external data file in the image's own folder")
 	fs.BoolVar(&f.ignoreLog, "ignore-log", false, "read an XFS whose log cannot be recovered as it lies")
 	fs.StringVar(&f.volume, "volume", "", "`VOLUME` that holds the root: number, label, UUID or vg/lv")
-	fs.StringVar(&f.digest, "digest", "", "digest that the image file must have, as `sha256:HEX`")
+	fs.Func("digest", "digest that the image file must have, as `sha256:HEX`", func(s string) error {
+		f.digest = s
+		return imageall.CheckDigest(s)
+	})
 }
 
 func (f *sourceFlags) options(s streams) convert.OpenOptions {

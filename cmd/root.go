@@ -86,6 +86,7 @@ Exit codes: 0 done, 1 other errors, 3 done with losses or findings,
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.Flags().Bool("version", false, "print the version") // else cobra's own, with a -v that is --verbose elsewhere
 	root.SetVersionTemplate(versionText())
 	root.SetIn(s.in)
 	root.SetOut(s.out)

@@ -117,6 +117,9 @@ func (j *Job) Result() *Result { return j.res }
 func (j *Job) Write(ctx context.Context, w io.Writer, report Reporter) (*Result, error) {
 	report.Phase("writing", estimate(j.tree))
 	stats, err := write(ctx, j.tree, j.o.Archive, w, report)
+	if errors.Is(err, ErrOutput) {
+		return nil, err // not the image's fault
+	}
 	if err != nil {
 		return nil, j.src.wrap(err)
 	}

@@ -56,7 +56,7 @@ func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 		return fail(err)
 	}
 	f, err := createTemp(path, opts)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, serr := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) && errors.Is(serr, fs.ErrNotExist) {
 		return fail(ondisk.WithHint(fmt.Errorf("there is no folder %s", fsys.Printable(filepath.Dir(path))), "create it first"))
 	}
 	if err != nil {

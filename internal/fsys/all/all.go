@@ -39,6 +39,7 @@ func Open(dev blockdev.Device, opts Options) (fsys.FS, error) {
 	case "crypto_LUKS", "BitLocker":
 		return nil, ondisk.Encryptedf("%s volume", kind)
 	default:
-		return nil, ondisk.Unsupportedf("%s is not read", kind)
+		return nil, ondisk.WithHint(ondisk.Unsupportedf("%s is not read", kind),
+			"wslimg reads ext2, ext3, ext4 and XFS: copy the system to one of them inside the VM and export that")
 	}
 }

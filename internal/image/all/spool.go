@@ -13,6 +13,7 @@ import (
 	"github.com/wslimg/wslimg/internal/hostfile"
 	"github.com/wslimg/wslimg/internal/image"
 	"github.com/wslimg/wslimg/internal/image/wrap"
+	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
 const (
@@ -80,6 +81,12 @@ type digest struct {
 	want string
 }
 
+// CheckDigest tells whether text can stand in Options.Digest.
+func CheckDigest(text string) error {
+	_, err := newDigest(text)
+	return err
+}
+
 // newDigest takes "sha256:" and 64 hexadecimal digits.
 func newDigest(text string) (*digest, error) {
 	algorithm, want, _ := strings.Cut(text, ":")
@@ -92,7 +99,8 @@ func newDigest(text string) (*digest, error) {
 
 func (d *digest) check() error {
 	if got := hex.EncodeToString(d.Sum(nil)); got != d.want {
-		return fmt.Errorf("digest sha256:%s, want sha256:%s", got, d.want)
+		return ondisk.WithHint(fmt.Errorf("digest sha256:%s, want sha256:%s", got, d.want),
+			"the file is damaged or another one than was meant: get it again")
 	}
 	return nil
 }

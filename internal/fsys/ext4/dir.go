@@ -9,7 +9,8 @@ import (
 )
 
 // ReadDir yields a directory's entries block by block. The blocks of a hash
-// index hold no entries and are passed over, as a kernel without the index does.
+// index hold no entries and are passed over; but an entry that the index does
+// not lead to is damage, since the kernel does not show it, or not find it.
 // https://docs.kernel.org/filesystems/ext4/dynamic.html#directory-entries
 func (fs *FS) ReadDir(ino fsys.Ino) iter.Seq2[fsys.Dirent, error] {
 	return func(yield func(fsys.Dirent, error) bool) {
@@ -43,6 +44,10 @@ func (fs *FS) readDir(ino fsys.Ino, yield func(fsys.Dirent) bool) error {
 	if err := checkDirRuns(&n, runs); err != nil {
 		return err
 	}
+	index, err := fs.readIndex(&n, runs)
+	if err != nil {
+		return err
+	}
 	block := fs.borrowBlock()
 	defer fs.releaseBlock(block)
 	for _, r := range runs {
@@ -50,7 +55,10 @@ func (fs *FS) readDir(ino fsys.Ino, yield func(fsys.Dirent) bool) error {
 			if err := ondisk.ReadFull(fs.dev, *block, r.Phys+at, "directory block"); err != nil {
 				return err
 			}
-			d := dirBlock{fs: fs, n: &n, b: *block, off: r.Phys + at, first: r.Off+at == 0}
+			d := dirBlock{
+				fs: fs, n: &n, b: *block, off: r.Phys + at, first: r.Off+at == 0,
+				index: index, block: uint32((r.Off + at) / fs.sb.blockSize),
+			}
 			if more, err := d.read(yield); err != nil || !more {
 				return err
 			}

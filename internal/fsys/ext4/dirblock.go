@@ -27,6 +27,8 @@ type dirBlock struct {
 	b     []byte
 	off   int64 // byte offset of b on the volume
 	first bool  // begins with "." and ".."
+	index *dirIndex
+	block uint32 // number within the directory
 }
 
 // read yields the entries; more is false once yield has returned false.
@@ -65,6 +67,9 @@ func (d *dirBlock) entries(yield func(fsys.Dirent) bool) (more bool, err error) 
 		}
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 			return false, d.n.errorf(at, "directory entry %q", name)
+		}
+		if d.index != nil && !d.index.leads(e[direntHeader:direntHeader+int(e[6])], d.block) {
+			return false, d.n.errorf(at, "the hash index does not lead to directory entry %q", name)
 		}
 		entry := fsys.Dirent{Name: name, Ino: fsys.Ino(ino), Off: at}
 		if d.fs.sb.hasIncompat(incompatFiletype) && int(e[7]) < len(direntTypes) {

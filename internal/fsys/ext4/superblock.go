@@ -51,6 +51,8 @@ type superblock struct {
 	label string
 
 	csumSeed   uint32
+	hashSeed   [4]uint32 // of the hashes of names
+	flags      uint32    // s_flags
 	state      uint16
 	errorCount uint32
 	hurd       bool
@@ -108,6 +110,10 @@ func decodeSuperblock(b []byte, devSize int64, opts Options) (*superblock, error
 		sb.journalIno = le.Uint32(b[0xe0:])
 		sb.journalDev = le.Uint32(b[0xe4:])
 		sb.firstMetaBG = uint64(le.Uint32(b[0x104:]))
+		for i := range sb.hashSeed {
+			sb.hashSeed[i] = le.Uint32(b[0xec+4*i:])
+		}
+		sb.flags = le.Uint32(b[0x160:])
 		sb.errorCount = le.Uint32(b[0x194:])
 		sb.backupBGs = [2]uint32{le.Uint32(b[0x24c:]), le.Uint32(b[0x250:])}
 	}

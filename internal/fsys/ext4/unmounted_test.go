@@ -103,7 +103,7 @@ func TestKernelEncrypted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = fsystest.Manifest(dev, fs); !errors.Is(err, ondisk.ErrEncrypted) || !strings.Contains(err.Error(), `"/secret": inode `) {
+	if _, err = fsystest.Manifest(dev, fs); !errors.Is(err, ondisk.ErrEncrypted) || !strings.Contains(err.Error(), `"/secret": encrypted directory`) {
 		t.Fatalf("error %v, want that /secret is encrypted", err)
 	}
 	if *update {

@@ -40,14 +40,14 @@ func (f *File) NextExtent(off int64) (blockdev.Extent, error) {
 	case errors.Is(err, syscall.ENXIO): // no data from here on
 		rest.Zero = true
 		return rest, nil
-	case err != nil: // the filesystem cannot tell
-		return rest, nil
+	case err != nil:
+		return rest, nil //nolint:nilerr // the filesystem cannot tell
 	case data > off:
 		return blockdev.Extent{Off: off, Len: min(data, f.size) - off, Zero: true}, nil
 	}
 	hole, err := f.f.Seek(off, seekHole)
 	if err != nil || hole <= off {
-		return rest, nil
+		return rest, nil //nolint:nilerr // as above
 	}
 	return blockdev.Extent{Off: off, Len: min(hole, f.size) - off}, nil
 }

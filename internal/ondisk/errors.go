@@ -42,11 +42,11 @@ func (e *FormatError) Unwrap() error { return e.Class }
 // At gives an ErrCorrupt that has no place yet the one that led to it.
 func At(err error, off int64) error {
 	var e *FormatError
-	if !errors.As(err, &e) || e.Off >= 0 || e.Class != ErrCorrupt {
+	if !errors.As(err, &e) || e.Off >= 0 || !errors.Is(e, ErrCorrupt) {
 		return err
 	}
 	e.Off = off
-	if err == error(e) {
+	if err == error(e) { //nolint:errorlint // whether something wraps it is the question
 		return err
 	}
 	return fmt.Errorf("%w, at byte %#x", err, off) // its text is made already

@@ -101,8 +101,8 @@ func systemDistro(t *tree.Tree) (string, error) {
 		return "", err
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(b, &doc); err != nil { // a template, or broken: cloud-init's own affair
-		return "", nil
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return "", nil //nolint:nilerr // a template, or broken: cloud-init's own affair
 	}
 	n := lookup(lookup(root(&doc), "system_info"), "distro")
 	if n == nil || n.Kind != yaml.ScalarNode || strings.Trim(n.Value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {

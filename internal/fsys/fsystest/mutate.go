@@ -170,7 +170,7 @@ func classified(err error) bool {
 // leaving the inode that was asked for to the caller.
 func worded(err error) error {
 	var format *ondisk.FormatError
-	if !errors.As(err, &format) || format.Class != ondisk.ErrCorrupt {
+	if !errors.As(err, &format) || !errors.Is(format, ondisk.ErrCorrupt) {
 		return nil
 	}
 	if format.Off < 0 || strings.Count(err.Error(), "at byte ") != 1 || strings.HasPrefix(format.What, "inode ") {

@@ -63,7 +63,7 @@ func (c *cursor) run(off, limit int64) (piece, error) {
 		}
 		p.n += next.n
 	}
-	return p, nil
+	return p, nil //nolint:nilerr // as above
 }
 
 // at returns the piece from off on, at most to the end of its cluster or, where

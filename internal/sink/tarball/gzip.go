@@ -20,7 +20,7 @@ func gzipCodec(c Compression) codec {
 		},
 		tail: func(crc uint32, plain int64) []byte {
 			end := binary.LittleEndian.AppendUint32([]byte(deflate.Final), crc)
-			return binary.LittleEndian.AppendUint32(end, uint32(plain)) // modulo 2^32 as the format says
+			return binary.LittleEndian.AppendUint32(end, uint32(plain)) //nolint:gosec // modulo 2^32 as the format says
 		},
 	}
 }

@@ -107,6 +107,7 @@ func checkJoe(t *testing.T, g *guest, source, found string) {
 	if failed := g.units(t, "list-units", "--failed"); len(failed) > 0 {
 		t.Errorf("failed: %v", failed)
 	}
+	t.Log(g.run(t, "sh", "-c", "cloud-init --version; grep -E 'VIRT|DSLIST=|Found' /run/cloud-init/ds-identify.log; cloud-init status --long; id joe"))
 	for command, want := range map[string]string{
 		"id -nG joe":                    "joe adm sudo",
 		"getent passwd joe":             "joe:x:1001:1001:Joe:/home/joe:/bin/bash",

@@ -100,11 +100,11 @@ func hostNode(name string) (*tree.Node, error) {
 	if st.IsDir() {
 		return files.FromFS(os.DirFS(name), ".")
 	}
-	real, err := filepath.EvalSymlinks(name)
+	target, err := filepath.EvalSymlinks(name)
 	if err != nil {
 		return nil, err
 	}
-	return files.FromFS(os.DirFS(filepath.Dir(real)), filepath.Base(real))
+	return files.FromFS(os.DirFS(filepath.Dir(target)), filepath.Base(target))
 }
 
 func (f *editFlags) planConf(p *editPlan, force bool) error {

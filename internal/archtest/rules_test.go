@@ -60,7 +60,7 @@ var layers = map[string]rule{
 
 	// What surrounds it; these two meet in cmd only.
 	"internal/ui":  {imports: "internal/ondisk internal/fsys internal/tree internal/osinfo internal/edit internal/sink internal/convert", modules: "github.com/schollz/progressbar/v3"},
-	"internal/wsl": {imports: "internal/ondisk internal/fsys internal/tree", modules: "golang.org/x/sys"},
+	"internal/wsl": {imports: "internal/ondisk internal/hostfile internal/fsys", modules: "golang.org/x/sys"},
 
 	"cmd": {imports: "internal/...", modules: "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	"":    {imports: "cmd"},

@@ -33,11 +33,18 @@ func parseFstab(b []byte) []mountEntry {
 }
 
 // unescape decodes \040 and its like (getmntent(3)).
-func unescape(s string) string {
+func unescape(s string) string { return decodeEscapes(s, "", 8) }
+
+// unescapeUdev decodes the \x2f form of names below /dev/disk.
+func unescapeUdev(s string) string { return decodeEscapes(s, "x", 16) }
+
+// decodeEscapes replaces each backslash with mark behind it, and digits of base
+// to a length of four bytes in all, by the byte that is meant.
+func decodeEscapes(s, mark string, base int) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+		if digits, ok := strings.CutPrefix(s[i:min(i+4, len(s))], `\`+mark); ok && i+4 <= len(s) {
+			if n, err := strconv.ParseUint(digits, base, 8); err == nil {
 				b.WriteByte(byte(n))
 				i += 3
 				continue
@@ -72,7 +79,7 @@ var byLink = map[string]string{
 	"/dev/disk/by-partuuid/": "PARTUUID", "/dev/disk/by-partlabel/": "PARTLABEL",
 }
 
-// names tells whether spec, an fstab source, means this volume.
+// named tells whether spec, an fstab source, means this volume.
 func (v *Volume) named(spec string) bool {
 	for link, tag := range byLink {
 		if rest, ok := strings.CutPrefix(spec, link); ok {
@@ -118,20 +125,4 @@ func (v *Volume) namedDevice(dev string) bool {
 		}
 	}
 	return false
-}
-
-// unescapeUdev decodes the \x2f form of names below /dev/disk.
-func unescapeUdev(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) && s[i+1] == 'x' {
-			if n, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

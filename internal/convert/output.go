@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/hostfile"
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
@@ -137,17 +138,14 @@ func checkHostName(path string) error {
 // See https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
 func checkWindowsName(path string) error {
 	base := path[strings.LastIndexAny(path, `\/`)+1:]
-	stem, _, dotted := strings.Cut(strings.ToUpper(base), ".")
-	stem = strings.TrimRight(stem, " ")
-	port := strings.TrimPrefix(strings.TrimPrefix(stem, "COM"), "LPT")
+	device := hostfile.WindowsDevice(base)
 	switch {
 	case strings.Contains(path, ":"):
 		return errors.New("a colon in the name would write an alternate data stream")
 	case strings.TrimRight(base, ". ") != base:
 		return errors.New("the name ends in a dot or a blank, which Windows drops")
-	case stem == "CON", stem == "PRN", stem == "AUX", stem == "CONIN$", stem == "CONOUT$", stem == "NUL" && dotted,
-		port != stem && len([]rune(port)) == 1 && strings.Contains("0123456789¹²³", port):
-		return fmt.Errorf("%s is a device of Windows", stem)
+	case device != "" && !strings.EqualFold(base, "NUL"):
+		return fmt.Errorf("%s is a device of Windows", device)
 	}
 	return nil
 }

@@ -30,13 +30,13 @@ type world struct {
 	readFile func(string) ([]byte, error)
 }
 
-var real = world{runtime.GOOS, os.Getenv, exec.LookPath, os.ReadFile}
+var system = world{runtime.GOOS, os.Getenv, exec.LookPath, os.ReadFile}
 
 // Find looks for wsl.exe: on Windows in System32, in WSL's own folder and on
 // PATH; inside a distribution on PATH, which holds the Windows folders unless
 // interop.appendWindowsPath is off, and on the drives that are mounted. A path
 // that the user gave is taken as it is. Errors are ErrWSL.
-func Find(override string) (*Host, error) { return real.find(override) }
+func Find(override string) (*Host, error) { return system.find(override) }
 
 func (w world) find(override string) (*Host, error) {
 	h := &Host{Exe: override, guest: w.goos != "windows", world: w}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/wslimg/wslimg/internal/hostfile"
 )
 
 // ErrLocation is the class of folders that a distribution cannot lie in.
@@ -86,7 +88,7 @@ func badElem(elem string) string {
 		return fmt.Sprintf("%q has a character that Windows forbids in names", elem)
 	case strings.TrimRight(elem, ". ") != elem:
 		return fmt.Sprintf("%q ends in a dot or a blank, which Windows drops", elem)
-	case isDevice(elem):
+	case hostfile.WindowsDevice(elem) != "":
 		return fmt.Sprintf("%q is a device of Windows", elem)
 	}
 	return ""

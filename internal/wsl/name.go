@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/wslimg/wslimg/internal/hostfile"
 )
 
 // maxName is the longest distribution name in characters (LX_INIT_DISTRO_NAME_MAX).
@@ -28,7 +30,7 @@ func CheckName(name string) error {
 		why = "it begins with '-', as an option of wsl.exe does"
 	case strings.EqualFold(name, "Legacy"):
 		why = "WSL keeps it for itself"
-	case isDevice(name):
+	case hostfile.WindowsDevice(name) != "":
 		why = "Windows keeps it for a device"
 	case strings.HasSuffix(name, "."):
 		why = "Windows takes no folder whose name ends with '.'"
@@ -69,22 +71,4 @@ func clean(s string) string {
 		return '-'
 	}, s)
 	return strings.Trim(s, "-._")
-}
-
-// isDevice tells whether Windows takes a file name for a device, whatever
-// follows the first dot
-// (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
-func isDevice(name string) bool {
-	base, _, _ := strings.Cut(name, ".")
-	base, _, _ = strings.Cut(base, ":")
-	base = strings.ToUpper(strings.TrimRight(base, " "))
-	switch base {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
-		return true
-	}
-	port, ok := strings.CutPrefix(base, "COM")
-	if !ok {
-		port, ok = strings.CutPrefix(base, "LPT")
-	}
-	return ok && len([]rune(port)) == 1 && strings.Contains("0123456789¹²³", port)
 }

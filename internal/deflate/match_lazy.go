@@ -33,7 +33,8 @@ type lazyMatcher struct {
 	head4 [1 << hash4Bits]uint16
 
 	// links[i] is how far before position i the same four bytes are, at most
-	// linkNear-1; or linkNear + how far the same three are; or 0.
+	// linkNear-1; or else linkNear + how far three bytes with the same hash are,
+	// at most nearDist-1, 0 if nowhere so near.
 	links [windowSize]uint16
 
 	w      window
@@ -67,7 +68,7 @@ func (m *lazyMatcher) link(to int) {
 		m.head4[h4] = uint16(i)
 
 		d := uint32(i - c3)
-		if (binary.LittleEndian.Uint32(m.w[c3:c3+4])^v)<<8|d&(windowSize-nearDist) != 0 {
+		if d&(windowSize-nearDist) != 0 {
 			d = 0
 		}
 		d |= linkNear
@@ -142,8 +143,9 @@ func (m *lazyMatcher) find(i uint16, have, limit, back uint, depth int, nice uin
 	}
 }
 
-// more makes links for some positions from at on, but none from end on.
-func (m *lazyMatcher) more(plain []byte, at, end int) {
+// more makes links for some positions from at on, but none from end on. It
+// returns the last position from which a search has links as far as it looks.
+func (m *lazyMatcher) more(plain []byte, at, end int) (enough int) {
 	if m.ready < min(at+linkBatch+2*maxMatch, len(plain)) {
 		// So much that maxDist bytes before at stay.
 		to := min(at+windowSize-maxDist-8, len(plain))
@@ -156,7 +158,9 @@ func (m *lazyMatcher) more(plain []byte, at, end int) {
 		for i := range 8 {
 			m.links[uint16(end+i)] = 1
 		}
+		return end
 	}
+	return m.linked - 2 - int(m.nice)
 }
 
 // skip leaves the positions below at without links.
@@ -179,14 +183,21 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token
 		m.more(plain, m.linked, min(at, end))
 	}
 	lit := at
+	enough := at - 1 // the last position for which there are links enough
 	for at < end {
-		if m.linked < min(at+2+int(nice), end) {
-			m.more(plain, at, end)
+		if at > enough {
+			enough = m.more(plain, at, end)
 		}
 		var n, dist uint
-		if link := m.links[uint16(at)]; link > linkNear {
-			n, dist = 3, uint(link-linkNear)
-		} else if link < linkNear {
+		if link := m.links[uint16(at)]; link >= linkNear {
+			// Whether the three bytes are the same is foreseen as badly as whether
+			// there is a match at all: one branch for both.
+			d := link - linkNear
+			n, dist = 3, uint(d)
+			if (m.w.load32(uint16(at))^m.w.load32(uint16(at)-d))<<8 != 0 {
+				dist = 0
+			}
+		} else {
 			limit := min(uint(len(plain)-at), maxMatch)
 			n, dist = m.find(uint16(at), 3, limit, min(uint(at), maxDist), m.depth, min(nice, limit))
 		}
@@ -195,8 +206,8 @@ func (m *lazyMatcher) search(tokens []Token, plain []byte, at, back int) []Token
 			continue
 		}
 		for n < m.lazyMax && at+1 < end {
-			if m.linked < min(at+2+int(nice), end) {
-				m.more(plain, at, end)
+			if at > enough {
+				enough = m.more(plain, at, end)
 			}
 			if m.links[uint16(at+1)] >= linkNear {
 				break

@@ -53,8 +53,8 @@ func (f *editFlags) plan(out string, force bool) (*editPlan, error) {
 	for _, step := range []func(*editPlan) error{
 		f.planFiles,
 		func(p *editPlan) error { return f.planConf(p, force) },
-		f.planUser,
 		f.planData,
+		f.planUser, // asks the data who makes the user
 		func(p *editPlan) error { return f.planReady(p, out) },
 		func(p *editPlan) error { return p.planSeed(force) },
 	} {
@@ -151,7 +151,7 @@ func (f *editFlags) planUser(p *editPlan) error {
 	if f.user == "" {
 		return nil
 	}
-	e, err := users.New(users.Options{Name: f.user, Later: f.userData != ""})
+	e, err := users.New(users.Options{Name: f.user, Later: p.data != nil && p.data.Decides()})
 	if err != nil {
 		return fmt.Errorf("--user: %w", err)
 	}

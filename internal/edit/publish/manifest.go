@@ -32,6 +32,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("name %q does not start with its flavor %q", e.Name, e.Flavor)
 	case e.FriendlyName == "":
 		return fmt.Errorf("%s has no friendly name", e.Name)
+	case e.Arch == "":
+		return fmt.Errorf("the processor that %s is for is not known, as the image has no shell; a catalogue has amd64 and arm64", e.Name)
 	case e.Arch != "amd64" && e.Arch != "arm64":
 		return fmt.Errorf("%s is for %q, a catalogue has amd64 and arm64", e.Name, e.Arch)
 	case err != nil || len(sum) != 32:

@@ -72,7 +72,8 @@ type indexWalk struct {
 }
 
 // node takes the entries at byte pos of the node in b, which covers hashes from
-// low to high. ok is false if it is none. It calls itself dxMaxLevels times at most, since level falls.
+// low to high. ok is false if it is none. It calls itself dxMaxLevels times at
+// most, since level falls.
 func (w *indexWalk) node(b []byte, pos, level int, low, high uint32) (ok bool, err error) {
 	limit, count := int(le.Uint16(b[pos:])), int(le.Uint16(b[pos+2:]))
 	w.met += uint32(count)

@@ -164,7 +164,7 @@ func formatOf(out, flag string) (tarball.Format, error) {
 		endings = append(endings, f.endings...)
 	}
 	if flag != "" {
-		return 0, usagef("--format %q: want one of %s", flag, strings.ReplaceAll(strings.Join(endings, " "), ".t", "t"))
+		return 0, usagef("--format %q: want one of the endings %s, without the first dot", flag, strings.Join(endings, " "))
 	}
 	if out == "-" {
 		return tarball.Tar, nil

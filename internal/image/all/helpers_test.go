@@ -1,3 +1,5 @@
+//go:build oracle && linux
+
 package all
 
 import (

@@ -84,14 +84,24 @@ func boot(t *testing.T, dir string, drive ...string) *guest {
 	return g
 }
 
-// cgroup2 is where the unified hierarchy is mounted.
+// cgroup2 is where the unified hierarchy is mounted; if it is nowhere, it is
+// mounted for the test.
 func cgroup2(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "findmnt", "--noheadings", "--first-only", "--output", "TARGET", "--types", "cgroup2").Output()
-	if err != nil {
-		t.Fatalf("no cgroup2 filesystem, which systemd needs, is mounted: %v", err)
+	if err == nil {
+		return strings.TrimSpace(string(out))
 	}
-	return strings.TrimSpace(string(out))
+	dir := t.TempDir()
+	if err := syscall.Mount("cgroup2", dir, "cgroup2", 0, ""); err != nil {
+		t.Fatalf("no cgroup2 filesystem, which systemd needs, is mounted, nor can one be: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // removeGroup removes a control group and those in it, whose last processes

@@ -471,3 +471,38 @@ func TestNoOwner(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// TestXattrOrder puts the first attribute of a block behind the others, where
+// the kernel does not find those.
+func TestXattrOrder(t *testing.T) {
+	image := golden(t, "ext2") // no checksums
+	fs, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for ino := fsys.Ino(fs.sb.firstIno); ino < fsys.Ino(fs.sb.inodes); ino++ {
+		n, err := fs.namedInode(ino, make([]byte, fs.sb.inodeSize))
+		if err != nil || n.xattrBlock == 0 {
+			continue
+		}
+		entries, err := fs.blockEntries(&n, make([]byte, fs.sb.blockSize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) < 2 {
+			continue
+		}
+		tried++
+		bad, err := Open(fsystest.NewPatched(image).Set(entries[0].off+1, 0xff), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bad.Inode(ino); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "is out of order") {
+			t.Errorf("inode %d: %v", ino, err)
+		}
+	}
+	if tried == 0 {
+		t.Error("no block with two attributes")
+	}
+}

@@ -10,13 +10,14 @@ import (
 type groupDesc struct{ blockBitmap, inodeBitmap, inodeTable uint64 }
 
 // readGroups finds the first block of each group's inode table, and returns
-// all blocks of the descriptors and of what they describe. Memory grows only
-// with descriptors that were read and found sound.
+// all blocks of the superblock, of the descriptors and of what they describe.
+// Memory grows only with descriptors that were read and found sound.
 // https://docs.kernel.org/filesystems/ext4/globals.html#block-group-descriptors
 func (fs *FS) readGroups() ([]span, error) {
 	sb := &fs.sb
 	perBlock := uint64(sb.blockSize / sb.descSize)
-	var descs, blockBitmaps, inodeBitmaps, tables []span
+	var blockBitmaps, inodeBitmaps, tables []span
+	descs := []span{{sb.logicalSuperBlock, sb.logicalSuperBlock + 1}}
 	fs.groups = nil
 	buf := make([]byte, sb.blockSize)
 	for first := uint64(0); first < sb.groups; first += perBlock {

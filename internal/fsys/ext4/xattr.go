@@ -1,6 +1,8 @@
 package ext4
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -160,7 +162,22 @@ func (fs *FS) blockEntries(n *inode, buf []byte) ([]xattrEntry, error) {
 		}
 	}
 	// Values count from the block's begin.
-	return fs.decodeEntries(n, buf, xattrBlockHeader, off)
+	entries, err := fs.decodeEntries(n, buf, xattrBlockHeader, off)
+	if err != nil {
+		return nil, err
+	}
+	for i := 1; i < len(entries); i++ {
+		if entries[i-1].compare(&entries[i]) >= 0 {
+			return nil, n.errorf(entries[i].off, "attribute %q is out of order", entries[i].name)
+		}
+	}
+	return entries, nil
+}
+
+// compare gives the order of the entries in a block, by which the kernel finds
+// them: it does not show the value of one that is out of order.
+func (e *xattrEntry) compare(o *xattrEntry) int {
+	return cmp.Or(cmp.Compare(e.index, o.index), cmp.Compare(len(e.name), len(o.name)), bytes.Compare(e.name, o.name))
 }
 
 // decodeEntries decodes the list of entries that begins at pos of b; values lie

@@ -7,9 +7,10 @@ import (
 	"sort"
 )
 
-// zone is what nothing that has a name may own: the blocks that hold group
-// descriptors, bitmaps, inode tables and the journal. Files and directories
-// that reach into it are corrupt to the kernel ("block_validity") as well.
+// zone is what nothing that has a name may own: the blocks that hold the
+// superblock, group descriptors, bitmaps, inode tables and the journal. Files
+// and directories that reach into it are corrupt to the kernel
+// ("block_validity") as well.
 type zone []span // sorted, without overlaps
 
 // span is the blocks from first to end-1.

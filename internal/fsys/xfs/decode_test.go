@@ -272,3 +272,28 @@ func TestNoOwner(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// TestInodeRefused changes the inode of the root directory.
+func TestInodeRefused(t *testing.T) {
+	image := golden(t)["v5-old"]
+	sound, err := Open(fsystest.NewPatched(image), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := sound.sb.inodeOffset(sound.sb.rootIno)
+	for _, c := range []struct {
+		at   int64
+		b    []byte
+		want string
+	}{
+		{71, []byte{1}, "0 and 0 extents in 1 blocks"}, // the root is inline
+		{75, []byte{1}, "extent size hint 1 without a flag"},
+		{127, []byte{flag2Nrext64}, "need features that the filesystem has not"},
+		{64, []byte{0xff}, " blocks"},
+	} {
+		_, err := Open(fsystest.NewPatched(image).Set(off+c.at, c.b...), Options{unverified: true})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "at byte ") {
+			t.Errorf("%x at %d: %v, want %s", c.b, c.at, err, c.want)
+		}
+	}
+}

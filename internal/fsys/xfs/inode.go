@@ -28,7 +28,10 @@ const (
 
 // Bits of di_flags and di_flags2 that matter to a reader.
 const (
-	flagRealtime  = 1 << 0
+	flagRealtime       = 1 << 0
+	flagExtsize        = 1 << 11
+	flagExtsizeInherit = 1 << 12
+
 	flag2Bigtime  = 1 << 3
 	flag2Nrext64  = 1 << 4
 	flag2Metadata = 1 << 5
@@ -177,8 +180,12 @@ func (d *dinode) decodeForks(sb *superblock, b []byte, nrext64 bool) error {
 	} else if d.attr.extents != 0 {
 		return ondisk.Corruptf(d.off+80, "%d attribute extents, no attribute fork", d.attr.extents)
 	}
-	if blocks := be.Uint64(b[64:]); d.data.extents > blocks || d.attr.extents > blocks-d.data.extents {
+	blocks := be.Uint64(b[64:])
+	if d.data.extents > blocks || d.attr.extents > blocks-d.data.extents || d.data.extents|d.attr.extents == 0 && blocks > 0 {
 		return ondisk.Corruptf(d.off+64, "%d and %d extents in %d blocks", d.data.extents, d.attr.extents, blocks)
+	}
+	if hint, flags := be.Uint32(b[72:]), be.Uint16(b[90:]); hint != 0 && flags&(flagExtsize|flagExtsizeInherit) == 0 {
+		return ondisk.Corruptf(d.off+72, "extent size hint %d without a flag", hint)
 	}
 	if err := d.checkFormat(); err != nil {
 		return err

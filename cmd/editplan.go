@@ -59,8 +59,10 @@ func (f *editFlags) plan(out string, force bool) (*editPlan, error) {
 		func(p *editPlan) error { return p.planSeed(force) },
 	} {
 		if err := step(p); err != nil {
-			var pathErr *os.PathError
-			if errors.As(err, &pathErr) || errors.Is(err, errUsage) {
+			if pathErr, ok := errors.AsType[*os.PathError](err); ok {
+				return nil, convert.NameError(pathErr.Path, pathErr)
+			}
+			if errors.Is(err, errUsage) {
 				return nil, err
 			}
 			return nil, usageError{err}

@@ -107,6 +107,9 @@ func (f *archiveFlags) options(format tarball.Format) (tarball.Options, error) {
 	default:
 		return o, usagef("--compression %q: want fast, default or small", f.compression)
 	}
+	if o.Compression != tarball.Default && format != tarball.Gzip && format != tarball.Zstd {
+		return o, usagef("--compression %s: only .tar.gz and .tar.zst can be made in several ways", f.compression)
+	}
 	switch f.order {
 	case "disk":
 		o.Order = tree.Disk

@@ -138,7 +138,7 @@ func boot(s *scan) {
 		if files == 0 {
 			continue
 		}
-		s.add(problem{path: dir, act: emptyIt, what: fmt.Sprintf("holds %d files, %d bytes", files, bytes), repair: func() error {
+		s.add(problem{path: dir, act: emptyIt, what: fmt.Sprintf("holds %s, %d bytes", entries(files), bytes), repair: func() error {
 			return s.empty(dir)
 		}})
 	}

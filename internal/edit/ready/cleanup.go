@@ -54,6 +54,13 @@ func tzdata(s *scan) {
 
 var pseudoDirs = []string{"/dev", "/proc", "/sys", "/run", "/tmp"}
 
+func entries(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
 // pseudo looks at the directories themselves: a link in their place could lead
 // anywhere.
 func pseudo(s *scan) {
@@ -62,7 +69,7 @@ func pseudo(s *scan) {
 		if n == nil || !n.IsDir() || len(n.Entries()) == 0 {
 			continue
 		}
-		s.add(problem{path: dir, what: fmt.Sprintf("holds %d entries", len(n.Entries())), act: emptyIt, repair: func() error {
+		s.add(problem{path: dir, what: "holds " + entries(len(n.Entries())), act: emptyIt, repair: func() error {
 			return s.empty(dir)
 		}})
 	}
@@ -147,7 +154,7 @@ func (s *scan) clear(dir string, which func(tree.Entry) bool) {
 	if paths == nil {
 		return
 	}
-	s.add(problem{path: dir, what: fmt.Sprintf("holds %d entries that can be had again", len(paths)), act: emptyIt, repair: func() error {
+	s.add(problem{path: dir, what: "holds " + entries(len(paths)) + " that can be had again", act: emptyIt, repair: func() error {
 		for _, p := range paths {
 			if _, err := s.t.Remove(p); err != nil {
 				return err

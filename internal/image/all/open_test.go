@@ -278,7 +278,7 @@ func TestRefused(t *testing.T) {
 		{"vhd larger than the file", append(make([]byte, 512), vhd(2)...), ondisk.ErrCorrupt, "fixed VHD of 3146240 bytes in a file of 1024 bytes", ""},
 		{"short qcow2", []byte("QFI\xfb\x00\x00\x00\x03"), ondisk.ErrCorrupt, "ends after 8 bytes", ""},
 
-		{"rootfs tar", tarred(t, member{"./", nil}, member{"./bin/", nil}, member{"./etc/", nil}), ondisk.ErrUnsupported, "root filesystem already", "wsl --import"},
+		{"rootfs tar", tarred(t, member{"./", nil}, member{"./bin/", nil}, member{"./etc/", nil}), ondisk.ErrUnsupported, "root filesystem already", "wslimg import"},
 		{"tar of nothing", tarred(t, member{"README", []byte("hello")}), ondisk.ErrNotFormat, "no disk image", ""},
 		{"tar of two", tarred(t, member{"a.raw", disk}, member{"b\x1b.raw", disk}), ondisk.ErrUnsupported, `several disk images, "a.raw" and "b\x1b.raw"`, "unpack"},
 		{"vmdk in a tar", tarred(t, member{"d.vmdk", padded(0, "KDMV")}), ondisk.ErrUnsupported, "VMDK", "qemu-img convert"},

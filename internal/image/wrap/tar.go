@@ -53,7 +53,7 @@ func untar(w io.Writer, r io.Reader) error {
 			return corruptTar(err)
 		}
 		if root.saw(h.Name) {
-			return ondisk.WithHint(ondisk.Unsupportedf("is an archive of a root filesystem already, not a disk image"), "give it to wsl --import as it is")
+			return ondisk.WithHint(ondisk.Unsupportedf("holds a root filesystem already, not a disk image"), "wslimg import and wslimg check take it as it is")
 		}
 		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse {
 			continue

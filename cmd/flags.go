@@ -90,7 +90,7 @@ type archiveFlags struct {
 }
 
 func (f *archiveFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.compression, "compression", "default", "`HOW` hard to compress: fast, default or small")
+	fs.StringVar(&f.compression, "compression", "default", "`HOW` hard to compress .tar.gz and .tar.zst: fast, default or small")
 	fs.StringVar(&f.order, "order", "disk", "`ORDER` of the entries: disk (fastest) or path")
 	fs.IntVar(&f.jobs, "jobs", 0, "`N` workers (default: one for each processor)")
 }
@@ -106,9 +106,6 @@ func (f *archiveFlags) options(format tarball.Format) (tarball.Options, error) {
 		o.Compression = tarball.Small
 	default:
 		return o, usagef("--compression %q: want fast, default or small", f.compression)
-	}
-	if o.Compression != tarball.Default && format != tarball.Gzip && format != tarball.Zstd {
-		return o, usagef("--compression %s: only .tar.gz and .tar.zst can be made in several ways", f.compression)
 	}
 	switch f.order {
 	case "disk":

@@ -26,7 +26,12 @@ type Output struct {
 	*os.File
 	path string
 	temp string // "" for a device or pipe, which is written in place
+
+	written, started int64 // bytes, and those that are on their way to the disk
 }
+
+// writebackStep is how many bytes are collected before they are sent on to the disk.
+const writebackStep = 16 << 20
 
 // OutputOptions say how a file is made.
 type OutputOptions struct {
@@ -118,6 +123,10 @@ func (o *Output) Discard() error {
 // Write makes failures of the medium ErrOutput.
 func (o *Output) Write(p []byte) (int, error) {
 	n, err := o.File.Write(p)
+	if o.written += int64(n); o.temp != "" && o.written-o.started >= writebackStep {
+		hostfile.StartWriteback(o.File, o.started, o.written-o.started)
+		o.started = o.written
+	}
 	if err != nil {
 		err = outputError{NameError(o.path, err)}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
@@ -52,11 +53,14 @@ func (f *File) Beside(name string) (*File, error) {
 	return g, nil
 }
 
-// outside names the file as the image does; os.Root's own errors say "path
-// escapes from parent" where a symlink leads out of the folder.
+// outside names the file as the image does. What is no error of the system is
+// os.Root's own, for a symlink that leads out of the folder.
 func outside(name string, err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
+	}
+	if _, ok := errors.AsType[syscall.Errno](err); !ok {
+		return ondisk.Unsupportedf("refers to %q, a symlink that leads out of the image's folder", name)
 	}
 	return fmt.Errorf("refers to %q: %w", name, err)
 }

@@ -136,7 +136,7 @@ func (im *importer) finish(ctx context.Context) error {
 	}
 	err := im.show()
 	if im.start && (err == nil || errors.Is(err, errFindings)) {
-		err = errors.Join(err, im.host.Start(r.Name)) //nolint:contextcheck // Ctrl-C is for the shell
+		err = errors.Join(err, im.host.Start(r.Name)) //nolint:contextcheck // ctx ends at Ctrl-C, which is for the shell that runs then
 	}
 	return err
 }

@@ -63,7 +63,7 @@ func Open(ctx context.Context, name string, opts OpenOptions) (*Source, error) {
 // NameError puts the name of a host file before err, once, and without the
 // system call or the temporary name that the system was asked by.
 func NameError(name string, err error) error {
-	switch e := err.(type) { //nolint:errorlint // what wraps one of these says more
+	switch e := err.(type) { //nolint:errorlint // text that wraps one of these is kept
 	case *fs.PathError:
 		err = e.Err
 	case *os.LinkError:

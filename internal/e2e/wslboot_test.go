@@ -48,7 +48,7 @@ func boot(t *testing.T, dir string, drive ...string) *guest {
 	defer console.Close()
 	script := filepath.Join(scripts, "wslboot.sh")
 	// Nothing inside may load modules or set the clock of the machine.
-	//nolint:noctx // Cleanup ends it
+	//nolint:noctx // it outlives no test: Cleanup kills it, and Pdeathsig if that is not reached
 	cmd := exec.Command("setpriv", append([]string{"--bounding-set=-sys_module,-sys_time", "bash", script, dir}, drive...)...)
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{

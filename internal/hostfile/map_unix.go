@@ -41,13 +41,13 @@ func (f *File) NextExtent(off int64) (blockdev.Extent, error) {
 		rest.Zero = true
 		return rest, nil
 	case err != nil:
-		return rest, nil //nolint:nilerr // the filesystem cannot tell
+		return rest, nil //nolint:nilerr // taken as data: reading it tells what is wrong, if anything is
 	case data > off:
 		return blockdev.Extent{Off: off, Len: min(data, f.size) - off, Zero: true}, nil
 	}
 	hole, err := f.f.Seek(off, seekHole)
 	if err != nil || hole <= off {
-		return rest, nil //nolint:nilerr // as above
+		return rest, nil //nolint:nilerr // taken as data, too
 	}
 	return blockdev.Extent{Off: off, Len: min(hole, f.size) - off}, nil
 }

@@ -96,16 +96,22 @@ func TestSuperblockRefused(t *testing.T) {
 	}
 }
 
-func TestRootRefused(t *testing.T) {
-	image := golden(t, "ext2") // no checksums
+// ext2Root is an image without checksums, and the place of its root's inode.
+func ext2Root(t *testing.T) (image []byte, off int64) {
+	t.Helper()
+	image = golden(t, "ext2")
 	fs, err := Open(fsystest.NewPatched(image), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	off, err := fs.inodeOff(rootIno)
-	if err != nil {
+	if off, err = fs.inodeOff(rootIno); err != nil {
 		t.Fatal(err)
 	}
+	return image, off
+}
+
+func TestRootRefused(t *testing.T) {
+	image, off := ext2Root(t)
 	if _, err := Open(fsystest.NewPatched(image).Set(off+1, 0x81), Options{}); !errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "/: inode 2: mode 0100755 is no directory") {
 		t.Errorf("root is a file: %v", err)
 	}
@@ -454,16 +460,8 @@ func TestBlockMap(t *testing.T) {
 
 // TestNoOwner shows an owner that is none as the kernel does.
 func TestNoOwner(t *testing.T) {
-	image := golden(t, "ext2") // no checksums
-	fs, err := Open(fsystest.NewPatched(image), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	off, err := fs.inodeOff(rootIno)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fs, err = Open(fsystest.NewPatched(image).Set(off+0x2, 0xff, 0xff).Set(off+0x78, 0xff, 0xff), Options{})
+	image, off := ext2Root(t)
+	fs, err := Open(fsystest.NewPatched(image).Set(off+0x2, 0xff, 0xff).Set(off+0x78, 0xff, 0xff), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,11 +59,11 @@ func (c *cursor) run(off, limit int64) (piece, error) {
 	for p.kind != compressed && p.n < limit && off+p.n < c.m.size {
 		next, err := c.at(off + p.n)
 		if err != nil || next.kind != p.kind || next.kind == data && next.host != p.host+p.n {
-			break // an error is for the run that begins there
+			break
 		}
 		p.n += next.n
 	}
-	return p, nil //nolint:nilerr // as above
+	return p, nil //nolint:nilerr // who asks for the next run gets the error
 }
 
 // at returns the piece from off on, at most to the end of its cluster or, where

@@ -23,15 +23,18 @@ func (e outputError) Unwrap() []error { return []error{ErrOutput, e.error} }
 // Output is a file that appears under its name only when it is complete: it
 // is written beside it under a temporary name, synced and renamed.
 type Output struct {
-	*os.File
+	file *os.File
 	path string
 	temp string // "" for a device or pipe, which is written in place
 
-	written, started int64 // bytes, and those that are on their way to the disk
+	// In bytes: what was written, what of it is on its way to the disk, and what
+	// there is space set aside for.
+	written, started, reserved int64
 }
 
-// writebackStep is how many bytes are collected before they are sent on to the disk.
-const writebackStep = 16 << 20
+// outputStep is how many bytes space is set aside for at a time, and how many
+// are collected before they are sent on to the disk.
+const outputStep = 16 << 20
 
 // OutputOptions say how a file is made.
 type OutputOptions struct {
@@ -55,7 +58,7 @@ func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 		if err != nil {
 			return fail(err)
 		}
-		return &Output{File: f, path: path}, nil
+		return &Output{file: f, path: path}, nil
 	case err == nil && !opts.Force:
 		return fail(ondisk.WithHint(errors.New("exists"), "replace it with --force"))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -68,7 +71,7 @@ func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return &Output{File: f, path: path, temp: f.Name()}, nil
+	return &Output{file: f, path: path, temp: f.Name()}, nil
 }
 
 // createTemp makes a new file beside path. os.CreateTemp would fix the mode
@@ -91,10 +94,13 @@ func createTemp(path string, opts OutputOptions) (*os.File, error) {
 // Commit gives the file its name. On failure nothing is left.
 func (o *Output) Commit() error {
 	var err error
-	if o.temp != "" {
-		err = o.Sync()
+	if o.reserved > o.written {
+		err = o.file.Truncate(o.written)
 	}
-	if cerr := o.Close(); err == nil {
+	if o.temp != "" && err == nil {
+		err = o.file.Sync()
+	}
+	if cerr := o.file.Close(); err == nil {
 		err = cerr
 	}
 	if err == nil && o.temp != "" {
@@ -113,7 +119,7 @@ func (o *Output) Commit() error {
 
 // Discard removes what was written.
 func (o *Output) Discard() error {
-	err := o.Close()
+	err := o.file.Close()
 	if o.temp != "" {
 		err = errors.Join(err, os.Remove(o.temp))
 	}
@@ -122,9 +128,14 @@ func (o *Output) Discard() error {
 
 // Write makes failures of the medium ErrOutput.
 func (o *Output) Write(p []byte) (int, error) {
-	n, err := o.File.Write(p)
-	if o.written += int64(n); o.temp != "" && o.written-o.started >= writebackStep {
-		hostfile.StartWriteback(o.File, o.started, o.written-o.started)
+	if end := o.written + int64(len(p)); o.temp != "" && end > o.reserved {
+		step := max(end-o.reserved, outputStep)
+		hostfile.Reserve(o.file, o.reserved, step)
+		o.reserved += step
+	}
+	n, err := o.file.Write(p)
+	if o.written += int64(n); o.temp != "" && o.written-o.started >= outputStep {
+		hostfile.StartWriteback(o.file, o.started, o.written-o.started)
 		o.started = o.written
 	}
 	if err != nil {

@@ -4,5 +4,8 @@ package hostfile
 
 import "os"
 
-// StartWriteback does nothing here: there is no such call, or it would wait.
-func StartWriteback(*os.File, int64, int64) {}
+// StartWriteback is a hint that this system has no call for.
+func StartWriteback(f *os.File, off, n int64) {}
+
+// Reserve is a hint that this system has no call for.
+func Reserve(f *os.File, off, n int64) {}

@@ -1,6 +1,8 @@
 package tarball
 
 import (
+	"slices"
+
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/tree"
 )
@@ -85,6 +87,9 @@ func (c *cutter) literal(b []byte) error {
 			return err
 		}
 		n := min(room, len(b))
+		if len(c.cur.lit)+n > max(cap(c.cur.lit), maxKept) { // once, and not by doubling
+			c.cur.lit = slices.Grow(c.cur.lit, target-len(c.cur.lit))
+		}
 		c.cur.lit = append(c.cur.lit, b[:n]...)
 		c.add(piece{n: n, lit: true})
 		b = b[n:]

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/edit/publish"
+	"github.com/wslimg/wslimg/internal/osinfo"
+	"github.com/wslimg/wslimg/internal/tree"
 )
 
 // besideFlags are about the files that go with OUT: a catalogue, and the seed
@@ -87,29 +90,9 @@ func (b *besides) commit(res *convert.Result) error {
 	if b.f.manifest == "" {
 		return nil
 	}
-	return b.catalogue(res)
-}
-
-func (b *besides) catalogue(res *convert.Result) error {
-	e := publish.Entry{Name: b.name, FriendlyName: res.OS.Name, Arch: res.OS.Arch, URL: b.f.manifestURL, SHA256: res.Output.SHA256}
-	e.Flavor, _, _ = strings.Cut(b.name, "-")
-	if e.FriendlyName == "" {
-		e.FriendlyName = b.name
-	}
-	if e.URL == "" {
-		path, err := filepath.Abs(b.out)
-		if err != nil {
-			return err
-		}
-		e.URL = "file:///" + strings.TrimPrefix(filepath.ToSlash(path), "/")
-	}
-	old, err := readHost(b.f.manifest, maxDistFile)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	text, err := publish.UpdateManifest(old, e)
+	text, err := b.catalogue(res.OS, res.Output.SHA256)
 	if err != nil {
-		return fmt.Errorf("%s: %w", b.f.manifest, err)
+		return err
 	}
 	o, err := convert.CreateOutput(b.f.manifest, convert.OutputOptions{Force: true})
 	if err != nil {
@@ -119,4 +102,39 @@ func (b *besides) catalogue(res *convert.Result) error {
 		return errors.Join(err, o.Discard())
 	}
 	return o.Commit()
+}
+
+// accept refuses, before the work begins, what the catalogue would not take
+// after it.
+func (b *besides) accept(_ *tree.Tree, info osinfo.Info) error {
+	if b.f.manifest == "" {
+		return nil
+	}
+	_, err := b.catalogue(info, strings.Repeat("0", 2*sha256.Size))
+	return err
+}
+
+// catalogue is the catalogue with OUT in it.
+func (b *besides) catalogue(info osinfo.Info, sum string) ([]byte, error) {
+	e := publish.Entry{Name: b.name, FriendlyName: info.Name, Arch: info.Arch, URL: b.f.manifestURL, SHA256: sum}
+	e.Flavor, _, _ = strings.Cut(b.name, "-")
+	if e.FriendlyName == "" {
+		e.FriendlyName = b.name
+	}
+	if e.URL == "" {
+		path, err := filepath.Abs(b.out)
+		if err != nil {
+			return nil, err
+		}
+		e.URL = "file:///" + strings.TrimPrefix(filepath.ToSlash(path), "/")
+	}
+	old, err := readHost(b.f.manifest, maxDistFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	text, err := publish.UpdateManifest(old, e)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", b.f.manifest, err)
+	}
+	return text, nil
 }

@@ -64,6 +64,7 @@ func (f *convertFlags) run(ctx context.Context, s streams, name, out string) err
 	if err != nil {
 		return err
 	}
+	o.Accept = beside.accept
 	p, err := f.report.start(s)
 	if err != nil {
 		return errors.Join(err, beside.discard())

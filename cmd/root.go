@@ -93,6 +93,14 @@ Exit codes: 0 done, 1 other errors, 3 done with losses or findings,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newConvert(s), newImport(s), newInspect(s), newCheck(s), newLs(s), newCat(s), newVersion(s))
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil { // cobra's own, which takes any word for a call for help
+		c.Use = "completion SHELL"
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		for _, c := range append(c.Commands(), c) {
+			c.Args = args(cobra.NoArgs)
+		}
+	}
 	return root
 }
 
@@ -101,7 +109,8 @@ Exit codes: 0 done, 1 other errors, 3 done with losses or findings,
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, a []string) error {
 		if check(c, a) != nil {
-			return usagef("usage: %s %s (arguments given: %d)", c.Root().Name(), c.Use, len(a))
+			_, operands, _ := strings.Cut(c.Use, " ")
+			return usagef("usage: %s (arguments given: %d)", strings.TrimSpace(c.CommandPath()+" "+operands), len(a))
 		}
 		return nil
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // disk is a Device with every ability, which counts its reads and views.
@@ -258,6 +261,56 @@ func TestCacheConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// slow is a Device whose reads take a second.
+type slow struct{ disk }
+
+func (d slow) ReadAt(p []byte, off int64) (int, error) {
+	time.Sleep(time.Second)
+	return d.disk.ReadAt(p, off)
+}
+
+func TestCacheReadsABlockOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := slow{newDisk(10_000)}
+		c := NewCache(d, 4096, 50_000)
+		for range 4 {
+			go func() {
+				p := make([]byte, 10)
+				if _, err := c.ReadAt(p, 5000); err != nil || !bytes.Equal(p, d.b[5000:5010]) {
+					t.Errorf("%x, %v", p, err)
+				}
+			}()
+		}
+		start := time.Now()
+		time.Sleep(time.Millisecond)
+		if _, err := c.ReadAt(make([]byte, 10), 0); err != nil {
+			t.Error(err)
+		}
+		if n, took := d.reads.Load(), time.Since(start); n != 2 || took > 1500*time.Millisecond {
+			t.Errorf("two blocks were read %d times and took %v", n, took)
+		}
+	})
+}
+
+func TestCacheReusesItsBlocks(t *testing.T) {
+	d := newDisk(1 << 20)
+	c := NewCache(d, 4096, 64<<10)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p := make([]byte, 100)
+	for range 10 {
+		for off := int64(0); off < d.Size(); off += 4096 {
+			if _, err := c.ReadAt(p, off); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 2<<20 {
+		t.Errorf("10 MiB went through a cache of 64 KiB, which took %d bytes", used)
+	}
 }
 
 func TestConcat(t *testing.T) {

@@ -3,18 +3,23 @@ package blockdev
 import (
 	"fmt"
 	"io"
+	"sync"
 )
 
 // What a Cache is usually made with: blocks that match qcow2's own clusters,
-// and room for the metadata of one allocation group and its neighbours.
+// and room for the inode tables that the directories of a level lead to, which
+// those of the next lead to again.
 const (
 	CacheBlock = 64 << 10
-	CacheBytes = 8 << 20
+	CacheBytes = 16 << 20
 )
 
-// NewCache puts a cache of limit bytes in blocks of block bytes before dev.
+// NewCache puts a cache of limit bytes in blocks of block bytes before dev;
+// those that are being read come on top of the limit.
 func NewCache(dev Device, block, limit int64) *Cache {
-	return &Cache{dev: dev, block: block, limit: limit, blocks: NewLRU[int64, []byte](limit)}
+	c := &Cache{dev: dev, block: block, limit: limit, reading: map[int64]bool{}, blocks: NewLRU[int64, []byte](limit)}
+	c.read.L = &c.mu
+	return c
 }
 
 // Cache is a Device with a bounded cache, for the small scattered reads of
@@ -24,7 +29,11 @@ func NewCache(dev Device, block, limit int64) *Cache {
 type Cache struct {
 	dev          Device
 	block, limit int64
-	blocks       *LRU[int64, []byte] // by offset
+
+	mu      sync.Mutex
+	reading map[int64]bool      // blocks on their way from dev, by offset
+	read    sync.Cond           // one of them has come
+	blocks  *LRU[int64, []byte] // by offset; copied from and reused under mu
 }
 
 // Size is that of the Device below.
@@ -45,12 +54,8 @@ func (c *Cache) ReadAt(p []byte, off int64) (int, error) {
 			return n, io.EOF
 		}
 		in := pos % c.block
-		b, err := c.read(pos - in)
-		if in < int64(len(b)) {
-			n += copy(p[n:], b[in:])
-		} else if err == nil {
-			err = io.ErrUnexpectedEOF
-		}
+		k, err := c.copy(p[n:], pos-in, in)
+		n += k
 		if err != nil && n < len(p) {
 			return n, err
 		}
@@ -58,21 +63,43 @@ func (c *Cache) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// read returns the block at off; with an error, what there is of it.
-func (c *Cache) read(off int64) ([]byte, error) {
+// copy fills p from byte in of the block at off, as far as that goes. With an
+// error, it has copied what there is. Several who want the same block have it
+// read once.
+func (c *Cache) copy(p []byte, off, in int64) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.reading[off] {
+		c.read.Wait()
+	}
 	if b, ok := c.blocks.Get(off); ok {
-		return b, nil
+		return copy(p, b[in:]), nil
 	}
-	b := make([]byte, min(c.block, c.Size()-off))
-	n, err := c.dev.ReadAt(b, off)
-	if n < len(b) {
-		if err == nil {
-			err = io.ErrUnexpectedEOF
-		}
-		return b[:n], err
+	b, ok := c.blocks.MakeRoom(c.block)
+	if !ok {
+		b = make([]byte, c.block)
 	}
-	c.blocks.Add(off, b, int64(len(b)))
-	return b, nil
+	b = b[:min(c.block, c.Size()-off)]
+	n, err := c.fetch(b, off)
+	if n == len(b) {
+		c.blocks.Add(off, b, c.block)
+		err = nil
+	} else if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return copy(p, b[min(in, int64(n)):n]), err
+}
+
+// fetch reads the block at off into b, mu released meanwhile.
+func (c *Cache) fetch(b []byte, off int64) (int, error) {
+	c.reading[off] = true
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.reading, off)
+		c.read.Broadcast()
+	}()
+	return c.dev.ReadAt(b, off)
 }
 
 // Drop forgets all blocks, to give their memory back; reads go on as before.

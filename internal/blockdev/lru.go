@@ -56,6 +56,19 @@ func (c *LRU[K, V]) Add(key K, value V, weight int64) {
 	c.used += weight
 }
 
+// MakeRoom forgets, if there is no room for weight bytes, what was used least
+// recently, and returns it.
+func (c *LRU[K, V]) MakeRoom(weight int64) (value V, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.order.Back()
+	if e == nil || c.used <= c.limit-weight {
+		return value, false
+	}
+	c.drop(e)
+	return e.Value.(*lruItem[K, V]).value, true
+}
+
 func (c *LRU[K, V]) drop(e *list.Element) {
 	item := c.order.Remove(e).(*lruItem[K, V])
 	delete(c.items, item.key)

@@ -17,8 +17,9 @@ const (
 // NewCache puts a cache of limit bytes in blocks of block bytes before dev;
 // those that are being read come on top of the limit.
 func NewCache(dev Device, block, limit int64) *Cache {
-	c := &Cache{dev: dev, block: block, limit: limit, reading: map[int64]bool{}, blocks: NewLRU[int64, []byte](limit)}
-	c.read.L = &c.mu
+	c := &Cache{dev: dev, block: block, limit: limit, blocks: NewLRU[int64, []byte](limit), reading: map[int64]bool{}}
+	c.mu = &c.blocks.mu
+	c.read.L = c.mu
 	return c
 }
 
@@ -29,11 +30,11 @@ func NewCache(dev Device, block, limit int64) *Cache {
 type Cache struct {
 	dev          Device
 	block, limit int64
+	blocks       *LRU[int64, []byte] // by offset
 
-	mu      sync.Mutex
-	reading map[int64]bool      // blocks on their way from dev, by offset
-	read    sync.Cond           // one of them has come
-	blocks  *LRU[int64, []byte] // by offset; copied from and reused under mu
+	mu      *sync.Mutex    // of blocks, whose bytes are copied and reused under it
+	reading map[int64]bool // blocks on their way from dev, by offset
+	read    sync.Cond      // one of them has come
 }
 
 // Size is that of the Device below.
@@ -72,17 +73,17 @@ func (c *Cache) copy(p []byte, off, in int64) (int, error) {
 	for c.reading[off] {
 		c.read.Wait()
 	}
-	if b, ok := c.blocks.Get(off); ok {
+	if b, ok := c.blocks.get(off); ok {
 		return copy(p, b[in:]), nil
 	}
-	b, ok := c.blocks.MakeRoom(c.block)
+	b, ok := c.blocks.makeRoom(c.block)
 	if !ok {
 		b = make([]byte, c.block)
 	}
 	b = b[:min(c.block, c.Size()-off)]
 	n, err := c.fetch(b, off)
 	if n == len(b) {
-		c.blocks.Add(off, b, c.block)
+		c.blocks.add(off, b, c.block)
 		err = nil
 	} else if err == nil {
 		err = io.ErrUnexpectedEOF

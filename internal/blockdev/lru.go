@@ -30,6 +30,11 @@ func NewLRU[K comparable, V any](limit int64) *LRU[K, V] {
 func (c *LRU[K, V]) Get(key K) (value V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.get(key)
+}
+
+// get, add, makeRoom and drop want mu held.
+func (c *LRU[K, V]) get(key K) (value V, ok bool) {
 	e, ok := c.items[key]
 	if !ok {
 		return value, false
@@ -43,6 +48,10 @@ func (c *LRU[K, V]) Get(key K) (value V, ok bool) {
 func (c *LRU[K, V]) Add(key K, value V, weight int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.add(key, value, weight)
+}
+
+func (c *LRU[K, V]) add(key K, value V, weight int64) {
 	if e, ok := c.items[key]; ok {
 		c.drop(e)
 	}
@@ -56,11 +65,9 @@ func (c *LRU[K, V]) Add(key K, value V, weight int64) {
 	c.used += weight
 }
 
-// MakeRoom forgets, if there is no room for weight bytes, what was used least
+// makeRoom forgets, if there is no room for weight bytes, what was used least
 // recently, and returns it.
-func (c *LRU[K, V]) MakeRoom(weight int64) (value V, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *LRU[K, V]) makeRoom(weight int64) (value V, ok bool) {
 	e := c.order.Back()
 	if e == nil || c.used <= c.limit-weight {
 		return value, false

@@ -39,9 +39,12 @@ type Info struct {
 	Features []string // feature names as the field's own tools print them
 	Block    int64    // block size in bytes
 	Size     int64    // bytes that the superblock claims
-	Dirty    bool     // a journal or log was replayed in memory
-	Stale    bool     // a journal or log that may hold changes was left as it is
-	Warnings []string // what the reader did that the user should know
+	// FileBytes is the most that all files together can have stored, or 0
+	// where they may share blocks, so that there is no such bound.
+	FileBytes int64
+	Dirty     bool     // a journal or log was replayed in memory
+	Stale     bool     // a journal or log that may hold changes was left as it is
+	Warnings  []string // what the reader did that the user should know
 }
 
 // FS reads one filesystem. All methods are safe for concurrent use. Errors are

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"runtime"
 	"slices"
 
 	"github.com/wslimg/wslimg/internal/blockdev"
@@ -12,22 +14,45 @@ import (
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
-// Load reads all metadata of fs. Directories are read level by level and the
+// Load reads all metadata of fs. Directories are read level by level, and the
 // inodes of a level in the order of their numbers, which is disk order in
-// every filesystem at hand, so that a small cache below serves. data is the
-// device that the runs of fs refer to, best the one without a metadata cache;
-// volume tells its contents apart from those of a tree mounted later.
+// every filesystem at hand, so that a small cache below serves. Several workers
+// share a level. data is the device that the runs of fs refer to, best the one
+// without a metadata cache; volume tells its contents apart from those of a
+// tree mounted later.
 //
 // Names that share an inode share a Node. A directory with a second name and a
 // name that stands twice in its directory are ErrCorrupt: no tree has them.
 // Paths of more than maxPath bytes, and trees that would take more than
 // maxMemory bytes, are ErrUnsupported.
 func Load(ctx context.Context, fs fsys.FS, data blockdev.Device, volume int) (*Tree, error) {
-	l := loader{
-		fs: fs, data: data, volume: volume,
-		seen: map[fsys.Ino]*Node{}, budget: maxMemory, dirBytes: fs.Info().Size,
-	}
+	l := newLoader(fs, min(runtime.GOMAXPROCS(0), maxWorkers))
+	l.data, l.volume = data, volume
 	return l.load(ctx)
+}
+
+type loader struct {
+	fs      fsys.FS
+	data    blockdev.Device
+	volume  int
+	workers int
+	seen    map[fsys.Ino]*Node // of the levels above
+	newest  fsys.Time
+	memory  budget // bytes that the tree may still take, about
+	// dirBytes is how large the directories still to come can be: no two of
+	// them share a block, so that reading all is reading the volume once.
+	dirBytes budget
+	// fileBytes is the same for what is stored of files.
+	fileBytes budget
+}
+
+func newLoader(fs fsys.FS, workers int) *loader {
+	l := &loader{fs: fs, workers: workers, seen: map[fsys.Ino]*Node{}}
+	info := fs.Info()
+	l.memory.left.Store(maxMemory)
+	l.dirBytes.left.Store(info.Size)
+	l.fileBytes.left.Store(cmp.Or(info.FileBytes, math.MaxInt64))
+	return l
 }
 
 func (l *loader) load(ctx context.Context) (*Tree, error) {
@@ -40,26 +65,22 @@ func (l *loader) load(ctx context.Context) (*Tree, error) {
 		return nil, top.wrap(ondisk.Corruptf(ondisk.NoOffset, "mode %#o is no directory", root.Mode))
 	}
 	top.node = root
+	l.seen[top.ino], l.newest = root, root.Mtime
 	level := []name{top}
 	for len(level) > 0 {
-		if level, err = l.level(ctx, level); err != nil {
+		found, err := l.readDirs(ctx, level)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.readInodes(ctx, found); err != nil {
+			return nil, err
+		}
+		if level, err = l.link(found); err != nil {
 			return nil, err
 		}
 	}
 	root.Links = 1
 	return &Tree{Root: root, Now: l.newest}, nil
-}
-
-type loader struct {
-	fs     fsys.FS
-	data   blockdev.Device
-	volume int
-	seen   map[fsys.Ino]*Node
-	newest fsys.Time
-	budget int64 // bytes that the tree may still take, about
-	// dirBytes is how large the directories still to come can be: no two of
-	// them share a block, so that reading all is reading the volume once.
-	dirBytes int64
 }
 
 // maxMemory bounds the tree: room for some five million files. Small images
@@ -75,9 +96,9 @@ const (
 	xattrCost = 40 // without the strings
 )
 
-// spend takes bytes off the budget.
+// spend takes bytes off what the tree may take.
 func (l *loader) spend(bytes int) error {
-	if l.budget -= int64(bytes); l.budget < 0 {
+	if !l.memory.spend(int64(bytes)) {
 		return ondisk.Unsupportedf("names, extents and attributes of more than %d MiB", maxMemory>>20)
 	}
 	return nil
@@ -90,95 +111,116 @@ const maxPath = 4 * 4096
 
 // name is an entry on its way into the tree.
 type name struct {
-	up   *name  // the directory's own, nil for the root
-	base string // the entry's own name
-	path int    // length of the path
+	up   *name // the directory's own, nil for the root
 	ino  fsys.Ino
 	off  int64 // of the entry on the volume
 	node *Node
+	slot uint32 // place among the directory's entries
+	path uint16 // length of the path
 }
+
+func (e *name) entry() *Entry { return &e.up.node.entries[e.slot] }
 
 // wrap puts the path and inode before err. The path is made for this only:
 // those of all names at once may take far more memory than the tree.
 func (e *name) wrap(err error) error {
 	path := ""
 	for n := e; n.up != nil; n = n.up {
-		path = "/" + n.base + path
+		path = "/" + n.entry().Name + path
 	}
 	return fmt.Errorf("%s: inode %d: %w", fsys.Brief(cmp.Or(path, "/")), e.ino, err)
 }
 
-// level reads the given directories and returns the directories in them.
-func (l *loader) level(ctx context.Context, dirs []name) ([]name, error) {
+// Names and inodes that a worker takes on at a time. Inodes of that number
+// fill a block of the cache.
+const (
+	dirBatch   = 16
+	inodeBatch = 256
+)
+
+// readDirs reads the given directories and returns what they lead to, in the
+// order of the inodes.
+func (l *loader) readDirs(ctx context.Context, dirs []name) ([]name, error) {
 	slices.SortFunc(dirs, func(a, b name) int { return cmp.Compare(a.ino, b.ino) })
-	var found []name
-	for i := range dirs {
-		d := &dirs[i]
-		first := len(found)
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	parts := make([][]name, (len(dirs)+dirBatch-1)/dirBatch)
+	err := l.share(ctx, len(dirs), dirBatch, func(from, to int) error {
+		var part []name
+		var err error
+		for i := from; i < to && err == nil && ctx.Err() == nil; i++ {
+			part, err = l.readDir(part, &dirs[i])
 		}
-		for e, err := range l.fs.ReadDir(d.ino) {
-			if err != nil {
-				return nil, d.wrap(err)
-			}
-			path := d.path + 1 + len(e.Name)
-			if path > maxPath {
-				return nil, d.wrap(ondisk.Unsupportedf("path of %d bytes, at most %d", path, maxPath))
-			}
-			if err := l.spend(nameCost + len(e.Name)); err != nil {
-				return nil, d.wrap(err)
-			}
-			found = append(found, name{up: d, base: e.Name, path: path, ino: e.Ino, off: e.Off})
-			d.node.entries = append(d.node.entries, Entry{Name: e.Name})
-		}
-		if err := d.sortEntries(found[first:]); err != nil {
-			return nil, err
-		}
+		parts[from/dirBatch] = part
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	slices.SortStableFunc(found, func(a, b name) int { return cmp.Compare(a.ino, b.ino) })
-	return l.nodes(ctx, found)
+	found := slices.Concat(parts...)
+	slices.SortFunc(found, func(a, b name) int { return cmp.Compare(a.ino, b.ino) })
+	return found, nil
 }
 
-// nodes gives each entry its node and returns those that are directories.
-func (l *loader) nodes(ctx context.Context, found []name) ([]name, error) {
+// readDir sets the entries of d, without their nodes, and appends them to found.
+func (l *loader) readDir(found []name, d *name) ([]name, error) {
+	var list []fsys.Dirent
+	for e, err := range l.fs.ReadDir(d.ino) {
+		if err != nil {
+			return nil, d.wrap(err)
+		}
+		if path := int(d.path) + 1 + len(e.Name); path > maxPath {
+			return nil, d.wrap(ondisk.Unsupportedf("path of %d bytes, at most %d", path, maxPath))
+		}
+		if err := l.spend(nameCost + len(e.Name)); err != nil {
+			return nil, d.wrap(err)
+		}
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b fsys.Dirent) int { return cmp.Compare(a.Name, b.Name) })
+	d.node.entries = make([]Entry, len(list))
+	found = slices.Grow(found, len(list))
+	for i, e := range list {
+		if i > 0 && e.Name == list[i-1].Name {
+			return nil, d.wrap(ondisk.Corruptf(list[i-1].Off, "name %q stands twice", e.Name))
+		}
+		d.node.entries[i].Name = e.Name
+		found = append(found, name{up: d, ino: e.Ino, off: e.Off, slot: uint32(i), path: d.path + 1 + uint16(len(e.Name))})
+	}
+	return found, nil
+}
+
+// readInodes makes the nodes of what is found for the first time.
+func (l *loader) readInodes(ctx context.Context, found []name) error {
+	return l.share(ctx, len(found), inodeBatch, func(from, to int) (err error) {
+		for i := from; i < to && err == nil; i++ {
+			e := &found[i]
+			if again := i > 0 && found[i-1].ino == e.ino; !again && l.seen[e.ino] == nil {
+				e.node, err = l.inode(e)
+			}
+		}
+		return err
+	})
+}
+
+// link puts the nodes in their places and returns those that are directories.
+func (l *loader) link(found []name) ([]name, error) {
 	var below []name
 	for i := range found {
 		e := &found[i]
-		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		e.node = l.seen[e.ino]
-		if e.node == nil {
-			n, err := l.inode(e)
-			if err != nil {
-				return nil, err
+		if e.node != nil {
+			l.seen[e.ino] = e.node
+			if later(e.node.Mtime, l.newest) {
+				l.newest = e.node.Mtime
 			}
-			e.node = n
-			if n.IsDir() {
+			if e.node.IsDir() {
 				below = append(below, *e)
 			}
-		} else if e.node.IsDir() {
+		} else if e.node = l.seen[e.ino]; e.node.IsDir() {
 			return nil, e.wrap(ondisk.Corruptf(e.off, "directory has a second name"))
 		}
 		e.node.Links++
-		k, _ := e.up.node.find(e.base)
-		e.up.node.entries[k].Node = e.node
+		e.entry().Node = e.node
 	}
 	return below, nil
-}
-
-// sortEntries sorts what was found in a directory, each name once.
-func (e *name) sortEntries(found []name) error {
-	entries := e.node.entries
-	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
-	for i := 1; i < len(entries); i++ {
-		if entries[i].Name == entries[i-1].Name {
-			twin := slices.IndexFunc(found, func(n name) bool { return n.base == entries[i].Name })
-			return e.wrap(ondisk.Corruptf(found[twin].off, "name %q stands twice", entries[i].Name))
-		}
-	}
-	return nil
 }
 
 func (l *loader) inode(e *name) (*Node, error) {
@@ -191,7 +233,7 @@ func (l *loader) inode(e *name) (*Node, error) {
 		cost += xattrCost + len(x.Name) + len(x.Value)
 	}
 	if in.IsDir() {
-		if l.dirBytes -= in.Size; l.dirBytes < 0 {
+		if !l.dirBytes.spend(in.Size) {
 			return nil, e.wrap(ondisk.Corruptf(e.off, "directories of more bytes than the filesystem has, with one of %d", in.Size))
 		}
 	}
@@ -205,6 +247,9 @@ func (l *loader) inode(e *name) (*Node, error) {
 		if err != nil {
 			return nil, e.wrap(err)
 		}
+		if !l.fileBytes.spend(stored(runs)) {
+			return nil, e.wrap(ondisk.Corruptf(e.off, "files of more bytes than the filesystem has, with one of %d", in.Size))
+		}
 		if in.Size > 0 {
 			n.Content = l.content(e.ino, in.Size, runs)
 		}
@@ -213,11 +258,17 @@ func (l *loader) inode(e *name) (*Node, error) {
 	if err := l.spend(cost); err != nil {
 		return nil, e.wrap(err)
 	}
-	if later(in.Mtime, l.newest) {
-		l.newest = in.Mtime
-	}
-	l.seen[e.ino] = n
 	return n, nil
+}
+
+// stored is how many bytes of the volume a file takes.
+func stored(runs []fsys.Run) (bytes int64) {
+	for _, r := range runs {
+		if r.Phys != fsys.Hole {
+			bytes += r.Len
+		}
+	}
+	return bytes
 }
 
 func (l *loader) content(ino fsys.Ino, size int64, runs []fsys.Run) *Content {

@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/wslimg/wslimg/internal/fsys"
@@ -126,11 +129,13 @@ func TestLoadIsBounded(t *testing.T) {
 		"names":               chain(1, 1, 20_000),
 		"runs and attributes": shared{chain(1, 1, 200)},
 	} {
-		l := loader{fs: fs, seen: map[fsys.Ino]*Node{}, budget: 2 << 20}
+		l := newLoader(fs, 2)
+		l.memory.left.Store(2 << 20)
 		if _, err := l.load(t.Context()); !errors.Is(err, ondisk.ErrUnsupported) {
 			t.Errorf("%s: %v, want ErrUnsupported", what, err)
 		}
-		l = loader{fs: fs, seen: map[fsys.Ino]*Node{}, budget: 20 << 20}
+		l = newLoader(fs, 2)
+		l.memory.left.Store(20 << 20)
 		if _, err := l.load(t.Context()); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -164,6 +169,123 @@ func TestDeepTreesTakeLittleMemory(t *testing.T) {
 	}
 	if most > loaded.HeapAlloc+100<<20 {
 		t.Errorf("walking over %d files took %d bytes", files, most-loaded.HeapAlloc)
+	}
+}
+
+// Whatever the number of workers: the same tree, or the same error, which is
+// the first one on the way of a single worker.
+func TestLoadIsTheSameForAnyWorkers(t *testing.T) {
+	wide := func() fakeFS { // 60 directories of 50 files, some of which have two names
+		fs := fakeFS{1: nil}
+		for d := range fsys.Ino(60) {
+			dir := 100 - d
+			fs[1] = append(fs[1], fsys.Dirent{Name: fmt.Sprint("d", d), Ino: dir})
+			for f := range fsys.Ino(50) {
+				fs[dir] = append(fs[dir], fsys.Dirent{Name: fmt.Sprint(f), Ino: 1000 + (d*50+f)%2900, Off: int64(f)})
+			}
+		}
+		return fs
+	}
+	with := func(dir fsys.Ino, at int, e fsys.Dirent) fakeFS {
+		fs := wide()
+		fs[dir][at] = e
+		return fs
+	}
+	both := with(90, 3, fsys.Dirent{Name: "broken", Ino: broken})
+	both[60][49] = fsys.Dirent{Name: "missing", Ino: missing}
+	twins := with(95, 7, fsys.Dirent{Name: "8", Ino: 5000})
+	twins[50][0].Name = "1"
+	for name, c := range map[string]struct {
+		fs     fakeFS
+		memory int64
+		want   string
+	}{
+		"tree":        {fs: wide()},
+		"two broken":  {both, maxMemory, "/d40/missing: inode 1099511627776: no such inode, at byte 0x1000"},
+		"two twins":   {twins, maxMemory, "/d50: inode 50: name \"1\" stands twice, at byte 0x0"},
+		"second name": {with(80, 20, fsys.Dirent{Name: "d", Ino: 41}), maxMemory, "/d20/d: inode 41: directory has a second name, at byte 0x0"},
+		"names":       {wide(), 200 << 10, "/d32: inode 68: names, extents"},
+		"inodes":      {wide(), 800 << 10, "/d25/7: inode 2257: names, extents"},
+	} {
+		var first string
+		for _, workers := range []int{1, 2, 8} {
+			l := newLoader(c.fs, workers)
+			l.memory.left.Store(cmp.Or(c.memory, maxMemory))
+			tr, err := l.load(t.Context())
+			got := fmt.Sprint(err)
+			if err == nil {
+				got = fmt.Sprint(list(tr.Items(Path)), tr.Now, tr.Root.Child("d0").Links)
+			} else if !strings.HasPrefix(got, c.want) || c.want == "" {
+				t.Errorf("%s, %d workers: %v, want %q", name, workers, err, c.want)
+			}
+			if first == "" {
+				first = got
+			} else if got != first {
+				t.Errorf("%s: %d workers give\n%.300s\none gives\n%.300s", name, workers, got, first)
+			}
+		}
+	}
+}
+
+func TestLoadStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	fs := stopping{chain(3, 1, 10_000), cancel, new(atomic.Int64)}
+	l := newLoader(fs, 4)
+	if _, err := l.load(ctx); !errors.Is(err, context.Canceled) || fs.inodes.Load() > 2000 {
+		t.Errorf("%v after %d inodes", err, fs.inodes.Load())
+	}
+}
+
+// stopping is fakeFS whose 500th inode ends the context.
+type stopping struct {
+	fakeFS
+	cancel func()
+	inodes *atomic.Int64
+}
+
+func (fs stopping) Inode(i fsys.Ino) (*fsys.Inode, error) {
+	if fs.inodes.Add(1) == 500 {
+		fs.cancel()
+	}
+	return fs.fakeFS.Inode(i)
+}
+
+// bomb is fakeFS of files that share 1000 bytes of a volume of 2500.
+type bomb struct {
+	fakeFS
+	info fsys.Info
+	phys int64
+}
+
+func (fs bomb) Info() fsys.Info { return fs.info }
+func (fs bomb) Inode(i fsys.Ino) (*fsys.Inode, error) {
+	n, err := fs.fakeFS.Inode(i)
+	if err == nil && n.IsRegular() {
+		n.Size = 1000
+	}
+	return n, err
+}
+func (fs bomb) Layout(fsys.Ino) ([]fsys.Run, error) {
+	return []fsys.Run{{Len: 1000, Phys: fs.phys}}, nil
+}
+
+func TestSharedBlocks(t *testing.T) {
+	files := func(n int) fakeFS { return chain(1, 1, n) }
+	bound, free := fsys.Info{Size: 2500, FileBytes: 2500}, fsys.Info{Size: 2500}
+	for _, c := range []struct {
+		fs bomb
+		ok bool
+	}{
+		{bomb{files(2), bound, 0}, true},
+		{bomb{files(3), bound, 0}, false},
+		{bomb{files(3), bound, fsys.Encoded}, false},
+		{bomb{files(3), bound, fsys.Hole}, true},
+		{bomb{files(3), free, 0}, true},
+	} {
+		_, err := Load(t.Context(), c.fs, nil, 0)
+		if c.ok && err != nil || !c.ok && (!errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), "files of more bytes than the filesystem has, with one of 1000")) {
+			t.Errorf("%+v: %v", c.fs, err)
+		}
 	}
 }
 

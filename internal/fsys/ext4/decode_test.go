@@ -133,6 +133,13 @@ func TestInfo(t *testing.T) {
 	if info.Type != "ext4" || info.Label != "root" || info.UUID != "deadbeef-0001-0203-0405-060708090a0b" || info.Block != 1024 || info.Size != 5<<20 || info.Dirty {
 		t.Errorf("%+v", info)
 	}
+	if info.FileBytes != info.Size {
+		t.Errorf("files of up to %d bytes", info.FileBytes)
+	}
+	fs.sb.roCompat |= roCompatSharedBlocks
+	if n := fs.Info().FileBytes; n != 0 {
+		t.Errorf("files that may share blocks are bounded to %d bytes", n)
+	}
 	if len(info.Warnings) != 2 || !strings.Contains(info.Warnings[0], "errors") || !strings.Contains(info.Warnings[1], "FEATURE_R31") {
 		t.Errorf("warnings %q", info.Warnings)
 	}

@@ -38,6 +38,7 @@ type FS struct {
 	opts     Options
 
 	inodeBufs, blockBufs sync.Pool // *[]byte of the inode and the block size
+	inodes               sync.Pool // *ownInode
 }
 
 // Options change how a filesystem is read. The zero value is right for all but
@@ -101,6 +102,7 @@ func (fs *FS) load(devSize int64) ([]span, error) {
 	fs.sb = *sb
 	fs.inodeBufs.New = newBuffer(int(sb.inodeSize))
 	fs.blockBufs.New = newBuffer(int(sb.blockSize))
+	fs.inodes.New = func() any { return &ownInode{buf: make([]byte, sb.inodeSize)} }
 	return fs.readGroups()
 }
 
@@ -123,15 +125,21 @@ func (fs *FS) warn() {
 
 // Info describes the filesystem.
 func (fs *FS) Info() fsys.Info {
+	size := int64(fs.sb.blocks) * fs.sb.blockSize
+	files := size
+	if fs.sb.hasRoCompat(roCompatSharedBlocks) {
+		files = 0
+	}
 	return fsys.Info{
-		Type:     fs.sb.kind(),
-		Label:    fs.sb.label,
-		UUID:     formatUUID(fs.sb.uuid),
-		Features: fs.sb.featureNames(),
-		Block:    fs.sb.blockSize,
-		Size:     int64(fs.sb.blocks) * fs.sb.blockSize,
-		Dirty:    fs.dirty,
-		Warnings: fs.warnings,
+		Type:      fs.sb.kind(),
+		Label:     fs.sb.label,
+		UUID:      formatUUID(fs.sb.uuid),
+		Features:  fs.sb.featureNames(),
+		Block:     fs.sb.blockSize,
+		Size:      size,
+		FileBytes: files,
+		Dirty:     fs.dirty,
+		Warnings:  fs.warnings,
 	}
 }
 

@@ -9,13 +9,9 @@ const (
 	maxExtentLen = 32768
 )
 
-// mapFunc takes one stretch of a file: count blocks from logical block lblk lie
-// at pblk. Those of an unwritten stretch read as zeros.
-type mapFunc func(lblk, count, pblk uint64, unwritten bool) error
-
 // extents walks an inode's extent tree from left to right.
-func (fs *FS) extents(n *inode, add mapFunc) error {
-	w := extentWalk{fs: fs, n: n, add: add}
+func (fs *FS) extents(n *inode, to *runBuilder) error {
+	w := extentWalk{fs: fs, n: n, to: to}
 	depth := int(le.Uint16(n.block[6:]))
 	if depth > maxDepth {
 		return n.errorf(0, "extent tree depth %d, at most %d", depth, maxDepth)
@@ -26,7 +22,7 @@ func (fs *FS) extents(n *inode, add mapFunc) error {
 type extentWalk struct {
 	fs   *FS
 	n    *inode
-	add  mapFunc
+	to   *runBuilder
 	next uint64 // first logical block that the rest of the tree may hold
 }
 
@@ -91,7 +87,7 @@ func (w *extentWalk) leaf(entry []byte, at int64) error {
 	}
 	lblk := w.next
 	w.next += eeLen
-	return w.add(lblk, eeLen, pblk, unwritten)
+	return w.to.add(lblk, eeLen, pblk, unwritten)
 }
 
 func (w *extentWalk) index(entry []byte, at int64, depth int) error {

@@ -32,6 +32,7 @@ const (
 	roCompatGDTCsum      = 0x10
 	roCompatBigalloc     = 0x200
 	roCompatMetadataCsum = 0x400
+	roCompatSharedBlocks = 0x4000
 )
 
 // incompatRead are the incompatible features that this package reads.

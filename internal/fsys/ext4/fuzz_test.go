@@ -38,6 +38,7 @@ func fuzzFS(block []byte) (*FS, []byte) {
 		dev: bytes.NewReader(volume), groups: []uint64{20}, opts: Options{unverified: true},
 	}
 	fs.inodeBufs.New, fs.blockBufs.New = newBuffer(256), newBuffer(1024)
+	fs.inodes.New = func() any { return &ownInode{buf: make([]byte, 256)} }
 	return fs, volume
 }
 

@@ -9,9 +9,9 @@ const (
 )
 
 // blockMap walks an inode's block map from left to right, up to its size.
-func (fs *FS) blockMap(n *inode, add mapFunc) error {
+func (fs *FS) blockMap(n *inode, to *runBuilder) error {
 	bs := uint64(fs.sb.blockSize)
-	w := mapWalk{fs: fs, n: n, add: add, end: (uint64(n.size) + bs - 1) / bs}
+	w := mapWalk{fs: fs, n: n, to: to, end: (uint64(n.size) + bs - 1) / bs}
 	if err := w.check(n.block[:4*directBlocks], n.off+0x28); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (fs *FS) blockMap(n *inode, add mapFunc) error {
 type mapWalk struct {
 	fs   *FS
 	n    *inode
-	add  mapFunc
+	to   *runBuilder
 	next uint64 // logical block that the next pointer stands for
 	end  uint64 // blocks in the file
 	// seen keeps a tree whose pointers meet from being walked more than once.
@@ -70,7 +70,7 @@ func (w *mapWalk) pointer(p []byte, off int64, level int) error {
 	}
 	if level == 0 {
 		w.next++
-		return w.add(w.next-1, 1, uint64(block), false)
+		return w.to.add(w.next-1, 1, uint64(block), false)
 	}
 	if w.seen[block] {
 		return w.n.errorf(off, "indirect block %d is used twice", block)

@@ -102,6 +102,31 @@ func (fs *FS) namedInode(ino fsys.Ino, buf []byte) (inode, error) {
 	return n, nil
 }
 
+// ownInode is an inode with the buffer that it lies in.
+type ownInode struct {
+	inode
+	buf []byte
+	of  fsys.Ino // 0 where nothing was read
+}
+
+// borrowInode is namedInode for the methods that are called for every file;
+// give the inode back to the pool. Who asks for one asks for it twice: often
+// the pool still has it.
+func (fs *FS) borrowInode(ino fsys.Ino) (*ownInode, error) {
+	n := fs.inodes.Get().(*ownInode)
+	if n.of != 0 && n.of == ino {
+		return n, nil
+	}
+	var err error
+	n.of = 0
+	if n.inode, err = fs.namedInode(ino, n.buf); err != nil {
+		fs.inodes.Put(n)
+		return nil, err
+	}
+	n.of = ino
+	return n, nil
+}
+
 // decodeInode reads the inode at byte off of the volume from b, which holds
 // all bytes of it.
 func (fs *FS) decodeInode(ino uint32, b []byte, off int64) (inode, error) {
@@ -206,12 +231,11 @@ func (n *inode) rdev() fsys.Rdev {
 
 // Inode returns what stat, readlink and listxattr tell of an inode.
 func (fs *FS) Inode(ino fsys.Ino) (*fsys.Inode, error) {
-	buf := fs.inodeBufs.Get().(*[]byte)
-	defer fs.inodeBufs.Put(buf)
-	n, err := fs.namedInode(ino, *buf)
+	n, err := fs.borrowInode(ino)
 	if err != nil {
 		return nil, err
 	}
+	defer fs.inodes.Put(n)
 	stat := &fsys.Inode{
 		Ino: ino, Mode: n.mode, UID: fsys.OwnerID(n.uid), GID: fsys.OwnerID(n.gid),
 		Nlink: n.links, Size: n.size, Mtime: n.mtime,
@@ -221,12 +245,12 @@ func (fs *FS) Inode(ino fsys.Ino) (*fsys.Inode, error) {
 	case fsys.ModeBlock, fsys.ModeChar:
 		stat.Rdev = n.rdev()
 	case fsys.ModeSymlink:
-		if stat.Target, err = fs.target(&n); err != nil {
+		if stat.Target, err = fs.target(&n.inode); err != nil {
 			return nil, err
 		}
 	default:
 		return nil, n.errorf(0, "mode %#o has no known type", n.mode)
 	}
-	stat.Xattrs, err = fs.xattrs(&n)
+	stat.Xattrs, err = fs.xattrs(&n.inode)
 	return stat, err
 }

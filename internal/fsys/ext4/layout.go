@@ -15,17 +15,19 @@ const maxRuns = 4 << 20
 // the volume say. Memory grows with the extents, whatever the size.
 func (fs *FS) runs(n *inode) ([]fsys.Run, error) {
 	b := runBuilder{n: n, bs: fs.sb.blockSize, left: fs.sb.blocks}
-	walk := fs.blockMap
-	if n.has(flagExtents) {
-		walk = fs.extents
-		if n.size > b.bs*(1<<32-1) {
-			return nil, n.errorf(0, "size %d is more than extents can hold", n.size)
-		}
+	var err error
+	switch {
+	case !n.has(flagExtents):
+		err = fs.blockMap(n, &b)
+	case n.size > b.bs*(1<<32-1):
+		err = n.errorf(0, "size %d is more than extents can hold", n.size)
+	default:
+		err = fs.extents(n, &b)
 	}
-	if err := walk(n, b.add); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return b.finish()
+	return b.finish(), nil
 }
 
 type runBuilder struct {
@@ -36,6 +38,8 @@ type runBuilder struct {
 	left uint64 // blocks of the filesystem that the file can still own
 }
 
+// add takes one stretch of a file: count blocks from logical block lblk lie at
+// pblk. Those of an unwritten stretch read as zeros.
 func (b *runBuilder) add(lblk, count, pblk uint64, unwritten bool) error {
 	// No overflow: lblk + count <= 2^32, bs <= 2^16, pblk is on the volume.
 	off, n := int64(lblk)*b.bs, int64(count)*b.bs
@@ -72,48 +76,47 @@ func (b *runBuilder) append(off, n, phys int64) {
 	b.runs = append(b.runs, fsys.Run{Off: off, Len: n, Phys: phys})
 }
 
-func (b *runBuilder) finish() ([]fsys.Run, error) {
+func (b *runBuilder) finish() []fsys.Run {
 	if b.next < b.n.size {
 		b.append(b.next, b.n.size-b.next, fsys.Hole)
 	}
-	return b.runs, nil
+	return b.runs
 }
 
-// regular reads an inode that must be a plain, readable file.
-func (fs *FS) regular(ino fsys.Ino, buf []byte) (inode, error) {
-	n, err := fs.namedInode(ino, buf)
+// checkRegular makes sure that an inode is a plain, readable file.
+func (n *inode) checkRegular() error {
 	switch {
-	case err != nil:
-		return n, err
 	case !n.isType(fsys.ModeRegular):
-		return n, n.errorf(0, "mode %#o is no regular file", n.mode)
+		return n.errorf(0, "mode %#o is no regular file", n.mode)
 	case n.has(flagEncrypt):
-		return n, encrypted("file")
+		return encrypted("file")
 	}
-	return n, nil
+	return nil
 }
 
 // Layout tells where a file's bytes lie. Inline data and blocks that only the
 // journal holds are Encoded.
 func (fs *FS) Layout(ino fsys.Ino) ([]fsys.Run, error) {
-	buf := fs.inodeBufs.Get().(*[]byte)
-	defer fs.inodeBufs.Put(buf)
-	n, err := fs.regular(ino, *buf)
+	n, err := fs.borrowInode(ino)
 	if err != nil {
 		return nil, err
 	}
+	defer fs.inodes.Put(n)
+	if err := n.checkRegular(); err != nil {
+		return nil, err
+	}
 	if n.has(flagInline) {
-		data, err := fs.inlineData(&n)
+		data, err := fs.inlineData(&n.inode)
 		if err != nil {
 			return nil, err
 		}
-		b := runBuilder{n: &n}
+		b := runBuilder{n: &n.inode}
 		if have := min(int64(len(data)), n.size); have > 0 {
 			b.append(0, have, fsys.Encoded)
 		}
-		return b.finish() // the kernel shows zeros behind the data
+		return b.finish(), nil // the kernel shows zeros behind the data
 	}
-	runs, err := fs.runs(&n)
+	runs, err := fs.runs(&n.inode)
 	if err != nil {
 		return nil, err
 	}
@@ -122,18 +125,20 @@ func (fs *FS) Layout(ino fsys.Ino) ([]fsys.Run, error) {
 
 // Open returns the file's content, through the journal where it matters.
 func (fs *FS) Open(ino fsys.Ino) (io.ReaderAt, error) {
-	buf := fs.inodeBufs.Get().(*[]byte)
-	defer fs.inodeBufs.Put(buf)
-	n, err := fs.regular(ino, *buf)
+	n, err := fs.borrowInode(ino)
 	if err != nil {
+		return nil, err
+	}
+	defer fs.inodes.Put(n)
+	if err := n.checkRegular(); err != nil {
 		return nil, err
 	}
 	f := &file{dev: fs.dev, size: n.size}
 	if n.has(flagInline) {
-		f.inline, err = fs.inlineData(&n)
+		f.inline, err = fs.inlineData(&n.inode)
 		return f, err
 	}
-	f.runs, err = fs.runs(&n)
+	f.runs, err = fs.runs(&n.inode)
 	return f, err
 }
 

@@ -31,6 +31,9 @@ const (
 // lowest. None changes what a reader does.
 var roCompatNames = []string{"finobt", "rmapbt", "reflink", "inobtcount"}
 
+// roCompatReflink lets files share blocks.
+const roCompatReflink = 1 << 2
+
 // Bits of sb_features_incompat, version 5.
 const (
 	incompatFileType = 1 << iota

@@ -163,6 +163,19 @@ func dirError(fs *FS, ino fsys.Ino) error {
 	return nil
 }
 
+func TestFileBytes(t *testing.T) {
+	image := fsystest.Unzstd(t, "testdata/v5-new.img.zst")
+	for _, reflink := range []byte{0, roCompatReflink} {
+		fs, err := Open(withSuperblock(t, image, func(sb []byte) { sb[215] = sb[215]&^roCompatReflink | reflink }), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := fs.Info().FileBytes; (n == 0) != (reflink != 0) || n != 0 && n < fs.Info().Size {
+			t.Errorf("reflink %#x: files of up to %d bytes", reflink, n)
+		}
+	}
+}
+
 func TestIgnoreLog(t *testing.T) {
 	image := fsystest.Unzstd(t, "testdata/dirty-v5.img.zst")
 	open := func(dev *fsystest.Patched, opts Options) (fsys.Info, error) {

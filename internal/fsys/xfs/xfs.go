@@ -68,6 +68,9 @@ func Open(dev blockdev.Device, opts Options) (*FS, error) {
 	fs.info.Type, fs.info.Label, fs.info.UUID = "xfs", fs.sb.label, uuidString(fs.sb.uuid)
 	fs.info.Features, fs.info.Block = fs.sb.feat.names(), fs.sb.blockSize
 	fs.info.Size = int64(fs.sb.dataBlocks << fs.sb.blockLog)
+	if fs.sb.feat.roCompat&roCompatReflink == 0 {
+		fs.info.FileBytes = dev.Size() // the realtime section lies outside Size
+	}
 	return fs, nil
 }
 

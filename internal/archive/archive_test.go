@@ -53,7 +53,7 @@ func load(t *testing.T, entries ...entry) (*tree.Tree, []Problem) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := map[*tree.Node]int{}
+	names := map[*tree.Node]uint32{}
 	_ = tr.Walk(func(_ string, n *tree.Node) error { names[n]++; return nil })
 	for n, k := range names {
 		if n.Links != k {
@@ -183,7 +183,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		names := map[*tree.Node]int{}
+		names := map[*tree.Node]uint32{}
 		_ = tr.Walk(func(_ string, n *tree.Node) error { names[n]++; return nil })
 		for n, k := range names {
 			if n.Links != k {

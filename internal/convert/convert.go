@@ -185,19 +185,25 @@ func (s *Source) Notes() []string {
 func estimate(t *tree.Tree) int64 {
 	const perEntry = 1024 // header and padding
 	var total int64
-	for _, it := range t.Items(tree.Path) {
+	// The visit has no error.
+	_ = t.Walk(func(_ string, n *tree.Node) error {
 		total += perEntry
-		if it.Target != nil || it.Node.Content == nil {
-			continue
+		if n.Content != nil && n.Links > 0 {
+			total += stored(n.Content) / int64(n.Links) // of all names, once
 		}
-		c := it.Node.Content
-		if c.Runs == nil {
-			total += c.Size
-		}
-		for _, r := range c.Runs {
-			if r.Phys != fsys.Hole {
-				total += r.Len
-			}
+		return nil
+	})
+	return total
+}
+
+// stored is how many bytes of content are no holes.
+func stored(c *tree.Content) (total int64) {
+	if c.Runs == nil {
+		return c.Size
+	}
+	for _, r := range c.Runs {
+		if r.Phys != fsys.Hole {
+			total += r.Len
 		}
 	}
 	return total

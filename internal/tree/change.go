@@ -34,7 +34,7 @@ func (t *Tree) Put(path string, n *Node) error {
 	if err != nil {
 		return err
 	}
-	if old := dir.Child(base); old != nil && old.IsDir() && len(old.entries) > 0 {
+	if old := dir.Child(base); old != nil && old.IsDir() && len(old.Entries()) > 0 {
 		return fmt.Errorf("%s: is a directory that is not empty", fsys.Brief(path))
 	}
 	t.add(dir, base, n)
@@ -158,7 +158,7 @@ func dropNames(n *Node) {
 	for len(todo) > 0 {
 		d := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for _, e := range d.entries {
+		for _, e := range d.Entries() {
 			e.Node.Links--
 			todo = append(todo, e.Node)
 		}

@@ -42,7 +42,7 @@ func build(t *testing.T, lines ...string) *Tree {
 // checkLinks fails when Links of a node is not the number of its names.
 func checkLinks(t *testing.T, tr *Tree) {
 	t.Helper()
-	names := map[*Node]int{}
+	names := map[*Node]uint32{}
 	_ = tr.Walk(func(_ string, n *Node) error { names[n]++; return nil })
 	_ = tr.Walk(func(path string, n *Node) error {
 		if n.Links != names[n] {

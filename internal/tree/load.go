@@ -119,7 +119,7 @@ type name struct {
 	path uint16 // length of the path
 }
 
-func (e *name) entry() *Entry { return &e.up.node.entries[e.slot] }
+func (e *name) entry() *Entry { return &e.up.node.Entries()[e.slot] }
 
 // wrap puts the path and inode before err. The path is made for this only:
 // those of all names at once may take far more memory than the tree.
@@ -176,13 +176,14 @@ func (l *loader) readDir(found []name, d *name) ([]name, error) {
 		list = append(list, e)
 	}
 	slices.SortFunc(list, func(a, b fsys.Dirent) int { return cmp.Compare(a.Name, b.Name) })
-	d.node.entries = make([]Entry, len(list))
+	entries := make([]Entry, len(list))
+	d.node.setEntries(entries)
 	found = slices.Grow(found, len(list))
 	for i, e := range list {
 		if i > 0 && e.Name == list[i-1].Name {
 			return nil, d.wrap(ondisk.Corruptf(list[i-1].Off, "name %q stands twice", e.Name))
 		}
-		d.node.entries[i].Name = e.Name
+		entries[i].Name = e.Name
 		found = append(found, name{up: d, ino: e.Ino, off: e.Off, slot: uint32(i), path: d.path + 1 + uint16(len(e.Name))})
 	}
 	return found, nil

@@ -21,8 +21,8 @@ type Item struct {
 	// order: that one, which is emitted earlier.
 	Target *Item
 
-	dir  *Item // nil for the root
-	name string
+	dir   *Item  // nil for the root
+	entry *Entry // in dir
 }
 
 // Path returns the rooted path. It is put together on each call: the paths of
@@ -33,27 +33,28 @@ func (it *Item) Path() string {
 	}
 	n := 0
 	for i := it; i.dir != nil; i = i.dir {
-		n += 1 + len(i.name)
+		n += 1 + len(i.entry.Name)
 	}
 	path := make([]byte, n)
 	for i := it; i.dir != nil; i = i.dir {
-		n -= len(i.name)
-		copy(path[n:], i.name)
+		n -= len(i.entry.Name)
+		copy(path[n:], i.entry.Name)
 		n--
 		path[n] = '/'
 	}
 	return string(path)
 }
 
-// Items lists every name once, parents before what is in them.
+// Items lists every name once, parents before what is in them. They are good
+// for as long as the tree does not change.
 func (t *Tree) Items(o Order) []*Item {
 	var items []*Item
 	first := map[*Node]*Item{}
-	add := func(dir *Item, name string, n *Node) *Item {
-		it := &Item{Node: n, dir: dir, name: name}
-		if n.Links > 1 && !n.IsDir() {
-			if it.Target = first[n]; it.Target == nil {
-				first[n] = it
+	add := func(dir *Item, e *Entry) *Item {
+		it := &Item{Node: e.Node, dir: dir, entry: e}
+		if e.Node.Links > 1 && !e.Node.IsDir() {
+			if it.Target = first[e.Node]; it.Target == nil {
+				first[e.Node] = it
 			}
 		}
 		items = append(items, it)
@@ -63,16 +64,17 @@ func (t *Tree) Items(o Order) []*Item {
 		dir  *Item
 		next int // entry to go on with
 	}
-	stack := []step{{dir: add(nil, "", t.Root)}}
+	stack := []step{{dir: add(nil, &Entry{Node: t.Root})}}
 	for len(stack) > 0 {
 		s := &stack[len(stack)-1]
-		if s.next == len(s.dir.Node.entries) {
+		entries := s.dir.Node.Entries()
+		if s.next == len(entries) {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		e := s.dir.Node.entries[s.next]
+		e := &entries[s.next]
 		s.next++
-		if it := add(s.dir, e.Name, e.Node); e.Node.IsDir() {
+		if it := add(s.dir, e); e.Node.IsDir() {
 			stack = append(stack, step{dir: it})
 		}
 	}
@@ -99,8 +101,9 @@ func sortByPlace(items []*Item) {
 
 // place is where an item belongs in disk order.
 type place struct {
-	class, volume int
-	phys          int64
+	class  uint32
+	volume uint32
+	phys   int64
 }
 
 func diskPlace(it *Item) place {
@@ -111,7 +114,7 @@ func diskPlace(it *Item) place {
 	case n.IsDir():
 		return place{class: 0}
 	case n.IsRegular() && n.Content != nil && n.Content.FirstPhys() >= 0:
-		return place{class: 1, volume: n.Content.Volume, phys: n.Content.FirstPhys()}
+		return place{class: 1, volume: uint32(n.Content.Volume), phys: n.Content.FirstPhys()}
 	}
 	return place{class: 2}
 }

@@ -5,7 +5,7 @@ package tree
 
 import (
 	"slices"
-	"sort"
+	"strings"
 
 	"github.com/wslimg/wslimg/internal/fsys"
 )
@@ -23,13 +23,13 @@ type Tree struct {
 type Node struct {
 	Mode     uint32 // raw st_mode
 	UID, GID uint32
-	Rdev     fsys.Rdev
+	Links    uint32 // names in the tree that lead here
 	Mtime    fsys.Time
+	Rdev     fsys.Rdev
 	Target   string // of a symlink
 	Xattrs   []fsys.Xattr
 	Content  *Content // of a regular file; nil means empty
-	Links    int      // names in the tree that lead here
-	entries  []Entry  // of a directory, sorted by name
+	dir      *[]Entry // of a directory, sorted by name; nil means none. A pointer keeps all others small.
 }
 
 // Entry is a name in a directory.
@@ -61,41 +61,53 @@ func (n *Node) Size() int64 {
 }
 
 // Entries are a directory's names in byte order. The slice is the tree's own.
-func (n *Node) Entries() []Entry { return n.entries }
+func (n *Node) Entries() []Entry {
+	if n.dir == nil {
+		return nil
+	}
+	return *n.dir
+}
+
+func (n *Node) setEntries(list []Entry) {
+	if n.dir == nil {
+		n.dir = new([]Entry)
+	}
+	*n.dir = list
+}
 
 // Child returns what name leads to in directory n, or nil.
 func (n *Node) Child(name string) *Node {
-	if i, ok := n.find(name); ok {
-		return n.entries[i].Node
+	entries := n.Entries()
+	if i, ok := find(entries, name); ok {
+		return entries[i].Node
 	}
 	return nil
 }
 
-func (n *Node) find(name string) (int, bool) {
-	i := sort.Search(len(n.entries), func(i int) bool { return n.entries[i].Name >= name })
-	return i, i < len(n.entries) && n.entries[i].Name == name
+func find(entries []Entry, name string) (int, bool) {
+	return slices.BinarySearchFunc(entries, name, func(e Entry, name string) int { return strings.Compare(e.Name, name) })
 }
 
 // Set makes name in directory n lead to child, in place of what was there.
 func (n *Node) Set(name string, child *Node) {
 	child.Links++
-	i, ok := n.find(name)
+	entries := n.Entries()
+	i, ok := find(entries, name)
 	if ok {
-		n.entries[i].Node.Links--
-		n.entries[i].Node = child
+		entries[i].Node.Links--
+		entries[i].Node = child
 		return
 	}
-	n.entries = append(n.entries, Entry{})
-	copy(n.entries[i+1:], n.entries[i:])
-	n.entries[i] = Entry{name, child}
+	n.setEntries(slices.Insert(entries, i, Entry{name, child}))
 }
 
 // Remove takes name out of directory n and tells whether it was there.
 func (n *Node) Remove(name string) bool {
-	i, ok := n.find(name)
+	entries := n.Entries()
+	i, ok := find(entries, name)
 	if ok {
-		n.entries[i].Node.Links--
-		n.entries = append(n.entries[:i], n.entries[i+1:]...)
+		entries[i].Node.Links--
+		n.setEntries(slices.Delete(entries, i, i+1))
 	}
 	return ok
 }
@@ -121,7 +133,7 @@ func (t *Tree) Walk(visit func(path string, n *Node) error) error {
 		path string
 		todo []Entry // of the directory, not yet visited
 	}
-	stack := []step{{"/", slices.Clone(t.Root.entries)}}
+	stack := []step{{"/", slices.Clone(t.Root.Entries())}}
 	for len(stack) > 0 {
 		s := &stack[len(stack)-1]
 		if len(s.todo) == 0 {
@@ -134,8 +146,8 @@ func (t *Tree) Walk(visit func(path string, n *Node) error) error {
 		if err := visit(path, e.Node); err != nil {
 			return err
 		}
-		if len(e.Node.entries) > 0 {
-			stack = append(stack, step{path, slices.Clone(e.Node.entries)})
+		if entries := e.Node.Entries(); len(entries) > 0 {
+			stack = append(stack, step{path, slices.Clone(entries)})
 		}
 	}
 	return nil

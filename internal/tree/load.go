@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"runtime"
@@ -37,6 +38,7 @@ type loader struct {
 	volume  int
 	workers int
 	seen    map[fsys.Ino]*Node // of the levels above
+	xattrs  xattrSets
 	newest  fsys.Time
 	memory  budget // bytes that the tree may still take, about
 	// dirBytes is how large the directories still to come can be: no two of
@@ -47,7 +49,10 @@ type loader struct {
 }
 
 func newLoader(fs fsys.FS, workers int) *loader {
-	l := &loader{fs: fs, workers: workers, seen: map[fsys.Ino]*Node{}}
+	l := &loader{
+		fs: fs, workers: workers, seen: map[fsys.Ino]*Node{},
+		xattrs: xattrSets{seed: maphash.MakeSeed(), sets: map[uint64][]fsys.Xattr{}},
+	}
 	info := fs.Info()
 	l.memory.left.Store(maxMemory)
 	l.dirBytes.left.Store(info.Size)
@@ -240,7 +245,7 @@ func (l *loader) inode(e *name) (*Node, error) {
 	}
 	n := &Node{
 		Mode: in.Mode, UID: in.UID, GID: in.GID, Rdev: in.Rdev,
-		Mtime: in.Mtime, Target: in.Target, Xattrs: in.Xattrs,
+		Mtime: in.Mtime, Target: in.Target, Xattrs: l.xattrs.shared(in.Xattrs),
 	}
 	if n.IsRegular() {
 		// Also of an empty file, as damage is an error even where it does not show.

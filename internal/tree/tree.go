@@ -26,10 +26,10 @@ type Node struct {
 	Links    uint32 // names in the tree that lead here
 	Mtime    fsys.Time
 	Rdev     fsys.Rdev
-	Target   string // of a symlink
-	Xattrs   []fsys.Xattr
-	Content  *Content // of a regular file; nil means empty
-	dir      *[]Entry // of a directory, sorted by name; nil means none. A pointer keeps all others small.
+	Target   string       // of a symlink
+	Xattrs   []fsys.Xattr // shared by nodes: replaced as a whole, never changed in place
+	Content  *Content     // of a regular file; nil means empty
+	dir      *[]Entry     // of a directory, sorted by name; nil means none. A pointer keeps all others small.
 }
 
 // Entry is a name in a directory.

@@ -173,7 +173,13 @@ func xattrs(s *scan) {
 	s.everywhere(func(n *tree.Node) bool { return slices.ContainsFunc(n.Xattrs, has) },
 		"entries with SELinux, IMA or EVM attributes", act{"drop the attributes", "dropped the attributes"}, func() error {
 			return s.t.Walk(func(_ string, n *tree.Node) error {
-				n.Xattrs = slices.DeleteFunc(n.Xattrs, has)
+				var kept []fsys.Xattr // of its own: other nodes share the list
+				for _, x := range n.Xattrs {
+					if !has(x) {
+						kept = append(kept, x)
+					}
+				}
+				n.Xattrs = kept
 				return nil
 			})
 		})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wslimg/wslimg/internal/edit/edittest"
+	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/tree"
 )
 
@@ -417,5 +418,31 @@ func TestOptions(t *testing.T) {
 	found := check(t, edittest.Debian(), Options{Profile: Import, Arch: "arm64"})
 	if !slices.ContainsFunc(found, func(f Finding) bool { return f.Rule == "ARCH" }) {
 		t.Error("amd64 passes on an arm64 machine")
+	}
+}
+
+// Inodes that have equal attributes share the list of them.
+func TestSharedXattrs(t *testing.T) {
+	tr := edittest.Build(tree.New(), "f0755 /bin/a \"\"\nf0755 /bin/b \"\"\n")
+	list := []fsys.Xattr{{Name: "security.capability", Value: []byte("cap")}, {Name: "security.selinux", Value: []byte("label")}}
+	paths := []string{"/bin/a", "/bin/b"}
+	for _, path := range paths {
+		n, err := tr.Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Xattrs = list
+	}
+	if _, err := apply(t, tr, only("XATTR", Import)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		n, err := tr.Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(n.Xattrs) != 1 || n.Xattrs[0].Name != "security.capability" {
+			t.Errorf("%s has %v", path, n.Xattrs)
+		}
 	}
 }

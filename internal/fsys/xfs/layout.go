@@ -28,7 +28,7 @@ func (fs *FS) Layout(ino fsys.Ino) ([]fsys.Run, error) {
 // runs turns extents into byte runs that cover the file's size: what lies
 // behind its end is dropped, neighbours on the volume are joined.
 func (fs *FS) runs(d *dinode, list []extent) ([]fsys.Run, error) {
-	runs := make([]fsys.Run, 0, len(list)+1)
+	runs := make([]fsys.Run, 0, len(list))
 	add := func(n, phys int64) {
 		var off int64
 		if len(runs) > 0 {

@@ -177,6 +177,9 @@ func (l *attrList) leafEntry(list []extent, e []byte, flags byte, hash uint32, o
 	if nameHash(name) != hash {
 		return wrongHash(name)
 	}
+	if be.Uint32(e) == 0 { // where the leaf or the root above it lies
+		return ondisk.Corruptf(off, "attribute leaf: value of %q at block 0", name)
+	}
 	value, err := l.remoteValue(list, be.Uint32(e), be.Uint32(e[4:]), off)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ func (l *attrList) shortForm(b []byte) error {
 		if len(b) < 3 || len(b) < 3+int(b[0])+int(b[1]) {
 			return ondisk.Corruptf(at, "short-form attributes: %d entries do not fit", count)
 		}
+		if b[2]&^attrNamespace != 0 || b[0] == 0 {
+			return ondisk.Corruptf(at, "short-form attributes: name of %d bytes, flags %#x", b[0], b[2])
+		}
 		n := 3 + int(b[0])
 		end := n + int(b[1])
 		if !hidden(b[2]) {

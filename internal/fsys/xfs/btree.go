@@ -1,6 +1,8 @@
 package xfs
 
 import (
+	"math"
+
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
@@ -13,6 +15,10 @@ const (
 	btreeHeaderV5 = 72
 	rootHeader    = 4
 	maxBtreeLevel = 9
+
+	btreeLeft  = 8 // offsets of bb_leftsib and bb_rightsib
+	btreeRight = 16
+	noSibling  = math.MaxUint64 // NULLFSBLOCK
 )
 
 // btreeNode is an inner node being walked: the children that are left.
@@ -24,6 +30,9 @@ type btreeNode struct {
 // walkBtree hands the leaves of the extent tree rooted in fork f to l, from
 // left to right. The order that l demands of the extents bounds the walk: a
 // block that is met twice, or a leaf without extents, ends it.
+//
+// The kernel goes from leaf to leaf by their siblings instead, so each must
+// be the right sibling of the one before, or it would show another mapping.
 func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 	if len(f.b) < rootHeader {
 		return ondisk.Corruptf(d.off, "%s of %d bytes holds no tree root", f.name(), len(f.b))
@@ -38,6 +47,8 @@ func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 	stack = append(stack, btreeNode{level, f.b[ptrs : ptrs+n*8]})
 	buf := fs.buffer(fs.sb.blockSize)
 	defer fs.release(buf)
+	var leaf int64             // where the last one lies
+	right := uint64(noSibling) // its right sibling
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		if len(top.children) == 0 {
@@ -51,6 +62,10 @@ func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 			return err
 		}
 		if level == 0 {
+			if leaf != 0 && right != child {
+				return ondisk.Corruptf(leaf+btreeRight, "extent tree leaf: right sibling %#x, want %#x", right, child)
+			}
+			leaf, right = off, be.Uint64((*buf)[btreeRight:])
 			if err := l.add(body[:n*extentSize], off+fs.sb.blockSize-int64(len(body))); err != nil {
 				return err
 			}
@@ -59,6 +74,9 @@ func (fs *FS) walkBtree(d *dinode, f *fork, l *extentList) error {
 		ptrs := len(body) / 16 * 8
 		children := append([]byte(nil), body[ptrs:ptrs+n*8]...)
 		stack = append(stack, btreeNode{level, children})
+	}
+	if right != noSibling {
+		return ondisk.Corruptf(leaf+btreeRight, "last extent tree leaf: right sibling %#x", right)
 	}
 	return nil
 }
@@ -92,6 +110,11 @@ func (fs *FS) readBtreeBlock(d *dinode, fsb uint64, level int, b []byte) (off in
 	}
 	if got := int(be.Uint16(b[4:])); got != level {
 		return off, nil, 0, ondisk.Corruptf(off+4, "extent tree block of level %d, want %d", got, level)
+	}
+	for _, at := range []int{btreeLeft, btreeRight} {
+		if sibling := be.Uint64(b[at:]); sibling != noSibling && (sibling == fsb || sb.checkBlocks(sibling, 1) != nil) {
+			return off, nil, 0, ondisk.Corruptf(off+int64(at), "extent tree block %#x: sibling %#x", fsb, sibling)
+		}
 	}
 	body, n = b[header:], int(be.Uint16(b[6:]))
 	if n < 1 || n > len(body)/16 {

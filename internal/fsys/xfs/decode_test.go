@@ -153,7 +153,7 @@ func TestShortFormDirectory(t *testing.T) {
 		{"no name", "01 00 00000080  00 0060 01 00000083", true, `[] entry name ""`},
 		{"type", "01 00 00000080  01 0060 61 09 00000083", true, `[] entry "a": file type 9`},
 		{"inode", "01 00 00000080  01 0060 61 01 ffffffff", true, `[] entry "a": inode number 4294967295 is outside the allocation groups`},
-		{"parent", "00 00 00000000", true, "[] short-form directory: parent inode number 0 is outside the allocation groups"},
+		{"parent", "00 00 00000000", true, "[] short-form directory: parent inode number 0"},
 		{"short", "01 00 0000", true, "[] short-form directory of 4 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -190,7 +190,9 @@ func TestShortFormAttributes(t *testing.T) {
 		{"000c 00 00  01 04 02 6e 76616c75", "short-form attributes: 8 bytes behind the 0 entries"},
 		{"00ff 00 00", "short-form attributes: 255 bytes in a fork of 4"},
 		{"000c 01 00  01 04 06 6e 76616c75", `attribute "n": flags 0x6, name of 1 bytes`},
-		{"0007 01 00  00 00 00", `attribute name ""`},
+		{"0007 01 00  00 00 00", `short-form attributes: name of 0 bytes, flags 0x0`},
+		{"000c 01 00  01 04 80 6e 76616c75", "short-form attributes: name of 1 bytes, flags 0x80"},
+		{"000c 01 00  01 04 01 6e 76616c75", "short-form attributes: name of 1 bytes, flags 0x1"},
 	} {
 		l := attrList{fs: &FS{sb: geometry()}, d: &dinode{off: -1}}
 		b := unhex(t, c.hex)

@@ -148,6 +148,9 @@ func (w *dirWalk) entry(name []byte, ino uint64, ftype byte, off int64) error {
 	if err := w.fs.sb.checkInode(ino); err != nil {
 		return ondisk.Corruptf(off, "entry %q: inode number %d is outside the allocation groups", name, ino)
 	}
+	if w.fs.sb.internal(ino) {
+		return ondisk.Corruptf(off, "entry %q: inode %d is metadata of the filesystem", name, ino)
+	}
 	if w.dots > 0 { // the first two entries of the first block
 		want := [...]string{"..", "."}[w.dots-1]
 		if string(name) != want || want == "." && ino != w.dir.ino {

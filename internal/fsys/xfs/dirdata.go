@@ -65,6 +65,7 @@ func (w *dirWalk) entries(b []byte, at int, off, base int64) error {
 	if w.fs.sb.feat.fileType() {
 		typed = 1
 	}
+	met := 0
 	for at < len(b) {
 		rest := b[at:]
 		place := off + int64(at)
@@ -88,6 +89,7 @@ func (w *dirWalk) entries(b []byte, at int, off, base int64) error {
 			return ondisk.Corruptf(place, "directory block: entry at %#x says %#x", at, tag)
 		}
 		if !free {
+			met++
 			name := rest[9 : 9+int(rest[8])]
 			switch {
 			case !w.hashed():
@@ -101,6 +103,9 @@ func (w *dirWalk) entries(b []byte, at int, off, base int64) error {
 			}
 		}
 		at += n
+	}
+	if live := w.index.live(); w.index != nil && live != met {
+		return ondisk.Corruptf(off, "directory block: the index has %d entries, the block %d", live, met)
 	}
 	return nil
 }

@@ -27,19 +27,27 @@ func (x dirIndex) len() int           { return len(x) / 8 }
 func (x dirIndex) hash(i int) uint32  { return be.Uint32(x[8*i:]) }
 func (x dirIndex) place(i int) uint32 { return be.Uint32(x[8*i+4:]) }
 
+// live counts the entries that were not removed.
+func (x dirIndex) live() int {
+	n := 0
+	for i := range x.len() {
+		if x.place(i) != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // check makes sure that the index is sorted, and of which stale entries were
 // removed. off is its place on the volume.
 func (x dirIndex) check(stale uint32, off int64) error {
 	for i := range x.len() {
 		if i > 0 && x.hash(i) < x.hash(i-1) {
-			return ondisk.Corruptf(off+int64(8*i), "directory block: index entry %d is out of order", i)
-		}
-		if x.place(i) == 0 {
-			stale--
+			return ondisk.Corruptf(off+int64(8*i), "directory index: entry %d is out of order", i)
 		}
 	}
-	if stale != 0 {
-		return ondisk.Corruptf(off, "directory block: count of removed index entries is off by %d", int32(stale))
+	if have := x.len() - x.live(); stale != uint32(have) {
+		return ondisk.Corruptf(off, "directory index: %d removed entries, want %d", have, stale)
 	}
 	return nil
 }
@@ -133,5 +141,6 @@ func (w *dirWalk) readLeaf(list *[]extent, b []byte) (entries []byte, off int64,
 	if n > (len(b)-header)/8 {
 		return nil, off, ondisk.Corruptf(off+int64(count), "directory index block: %d entries", n)
 	}
-	return b[header : header+8*n], off + int64(header), nil
+	entries, stale16 := b[header:header+8*n], be.Uint16(b[count+2:])
+	return entries, off + int64(header), dirIndex(entries).check(uint32(stale16), off+int64(header))
 }

@@ -80,8 +80,9 @@ func TestWrongIndex(t *testing.T) {
 	index := end - dirTail - 8*int64(be.Uint32(image[end-dirTail:]))
 	for _, w := range []wrong{
 		{off + dirHeaderV5 + 32 + 9, 'Z', `the index does not lead to entry "Z`}, // behind "." and ".."
-		{index, 0xff, "index entry 1 is out of order"},
-		{end - 1, 1, "removed index entries"},
+		{index, 0xff, "directory index: entry 1 is out of order"},
+		{end - 1, 1, "directory index: 0 removed entries, want 1"},
+		{end - dirTail - 1, 0, "directory index: 1 removed entries, want 0"},
 	} {
 		w.check(t, image, ino, dirError)
 	}
@@ -91,11 +92,16 @@ func TestWrongIndex(t *testing.T) {
 	})
 	wrong{off + dirHeaderV5 + 9, 'Z', "directory index: "}.check(t, image, ino, dirError)
 
-	off, ino = findOwned(t, image, fs, "\x3d\xf1", 8, daSelf, fork, func(b []byte) bool { return be.Uint32(b[dirLeafHeaderV5+4:]) != 0 })
+	off, ino = findOwned(t, image, fs, "\x3d\xf1", 8, daSelf, fork, func(b []byte) bool {
+		return be.Uint32(b[dirLeafHeaderV5+4:]) != 0 && b[57] > 1
+	})
+	last := off + dirLeafHeaderV5 + 8*int64(be.Uint16(image[off+56:])-1)
 	for _, w := range []wrong{
-		{off + dirLeafHeaderV5, 0xff, "which has another or is met twice"},
-		{off + dirLeafHeaderV5 + 7, 0xff, "which has another or is met twice"},
-		{off + 57, 0, "directory index: lacks "},
+		{off + dirLeafHeaderV5, 0xff, "directory index: entry 1 is out of order"},
+		{last, 0xff, "which has another or is met twice"},
+		{last + 7, image[last+7] ^ 1, "which has another or is met twice"},
+		{off + 57, image[off+57] - 1, "directory index: lacks 1 of "},
+		{off + 59, 1, "directory index: 100 removed entries, want 1"},
 		{off + 56, 0xff, "directory index block: "},
 		{off + 8, 0, "directory index block magic"},
 	} {

@@ -27,8 +27,8 @@ func (w *dirWalk) shortForm(b []byte) error {
 		}
 		return uint64(be.Uint32(p))
 	}
-	if parent := number(b[2:]); w.fs.sb.checkInode(parent) != nil {
-		return ondisk.Corruptf(at, "short-form directory: parent inode number %d is outside the allocation groups", parent)
+	if parent := number(b[2:]); w.fs.sb.checkInode(parent) != nil || w.fs.sb.internal(parent) {
+		return ondisk.Corruptf(at, "short-form directory: parent inode number %d", parent)
 	}
 	typed := 0
 	if w.fs.sb.feat.fileType() {

@@ -35,6 +35,7 @@ func decodeExtent(b []byte) extent {
 type extentList struct {
 	sb       *superblock
 	realtime bool
+	written  bool // of attributes: none is unwritten
 	list     []extent
 }
 
@@ -53,6 +54,9 @@ func (l *extentList) add(b []byte, off int64) error {
 				return ondisk.Corruptf(off, "extent: blocks %#x+%d are outside the allocation groups", e.start, e.n)
 			}
 		}
+		if e.unwritten && l.written {
+			return ondisk.Corruptf(off, "extent of attributes is unwritten")
+		}
 		if len(l.list) >= maxExtents {
 			return ondisk.Unsupportedf("file of more than %d extents", maxExtents)
 		}
@@ -63,7 +67,7 @@ func (l *extentList) add(b []byte, off int64) error {
 
 // extents returns the mapping of a fork, sorted and without overlaps.
 func (fs *FS) extents(d *dinode, f *fork) ([]extent, error) {
-	l := extentList{sb: fs.sb, realtime: d.rt && !f.isAttr}
+	l := extentList{sb: fs.sb, realtime: d.rt && !f.isAttr, written: f.isAttr}
 	switch f.format {
 	case formatExtents:
 		l.list = make([]extent, 0, min(f.extents, uint64(len(f.b)/extentSize)))

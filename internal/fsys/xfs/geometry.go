@@ -1,6 +1,11 @@
 package xfs
 
-import "github.com/wslimg/wslimg/internal/ondisk"
+import (
+	"math"
+	"slices"
+
+	"github.com/wslimg/wslimg/internal/ondisk"
+)
 
 // A filesystem block number ("fsb") holds the allocation group's number above
 // agBlockLog bits of block number within the group, so numbers have gaps
@@ -38,6 +43,19 @@ func (sb *superblock) checkInode(ino uint64) error {
 	}
 	return nil
 }
+
+// groupInode returns the number of inode n of the allocation group that ino is in.
+func (sb *superblock) groupInode(ino uint64, n uint32) uint64 {
+	bits := sb.agBlockLog + sb.inopbLog
+	if uint64(n)>>bits != 0 {
+		return math.MaxUint64 // none
+	}
+	return ino>>bits<<bits | uint64(n)
+}
+
+// internal tells whether an inode holds what the filesystem keeps for itself,
+// and no name may lead to it.
+func (sb *superblock) internal(ino uint64) bool { return slices.Contains(sb.internals[:], ino) }
 
 // inodeOffset returns the byte offset of a checked inode.
 func (sb *superblock) inodeOffset(ino uint64) int64 {

@@ -16,6 +16,7 @@ const (
 	inodeCore    = 100    // bytes of the core, versions 1 and 2
 	inodeCoreV3  = 176
 	maxInodeSize = 1 << maxInodeLog
+	noInode      = math.MaxUint32 // NULLAGINO
 )
 
 // Values of di_format and di_aformat.
@@ -32,9 +33,11 @@ const (
 	flagExtsize        = 1 << 11
 	flagExtsizeInherit = 1 << 12
 
-	flag2Bigtime  = 1 << 3
-	flag2Nrext64  = 1 << 4
-	flag2Metadata = 1 << 5
+	flag2Reflink    = 1 << 1
+	flag2Cowextsize = 1 << 2
+	flag2Bigtime    = 1 << 3
+	flag2Nrext64    = 1 << 4
+	flag2Metadata   = 1 << 5
 )
 
 // bigtimeEpoch is the second that a bigtime stamp counts from.
@@ -89,12 +92,28 @@ func (fs *FS) load(ino uint64) (*dinode, error) {
 		fs.drop(d)
 		return nil, err
 	}
+	if err := d.checkNamed(fs.sb, b); err != nil {
+		fs.drop(d)
+		return nil, err
+	}
 	return d, nil
+}
+
+// checkNamed refuses an inode that no name can lead to.
+func (d *dinode) checkNamed(sb *superblock, b []byte) error {
+	if d.mode == 0 {
+		return ondisk.Corruptf(d.off+2, "is free, but has a name")
+	}
+	if sb.v5 && be.Uint64(b[120:])&flag2Metadata != 0 {
+		return ondisk.Corruptf(d.off+120, "is metadata of the filesystem, but has a name")
+	}
+	return nil
 }
 
 func (fs *FS) drop(d *dinode) { fs.inodes.Put(d) }
 
-// decode checks identity and core of the inode in b.
+// decode checks identity and core of the inode in b, and of one that is in use
+// the forks, as the kernel does (xfs_dinode_verify).
 func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	if got := be.Uint16(b); got != inodeMagic {
 		return ondisk.Corruptf(d.off, "magic %#x, want %#x", got, inodeMagic)
@@ -114,16 +133,19 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 			return ondisk.Corruptf(d.off+160, "of filesystem %s, want %s", uuidString([16]byte(b[160:176])), uuidString(sb.metaUUID))
 		}
 	}
+	if next := be.Uint32(b[96:]); next != noInode && sb.checkInode(sb.groupInode(d.ino, next)) != nil {
+		return ondisk.Corruptf(d.off+96, "next unlinked inode %#x is outside the allocation group", next)
+	}
 	d.mode = uint32(be.Uint16(b[2:]))
 	d.uid, d.gid = be.Uint32(b[8:]), be.Uint32(b[12:])
 	d.link = be.Uint32(b[16:])
 	if version == 1 {
 		d.link = uint32(be.Uint16(b[6:])) // di_onlink
 	}
-	size := be.Uint64(b[56:])
 	if d.mode == 0 {
-		return ondisk.Corruptf(d.off+2, "is free, but has a name")
+		return nil
 	}
+	size := be.Uint64(b[56:])
 	if size > math.MaxInt64 {
 		return ondisk.Corruptf(d.off+56, "size %#x", size)
 	}
@@ -133,11 +155,8 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	if sb.v5 {
 		flags2 = be.Uint64(b[120:])
 	}
-	if flags2&flag2Metadata != 0 {
-		return ondisk.Corruptf(d.off+120, "is metadata of the filesystem, but has a name")
-	}
-	if flags2&flag2Bigtime != 0 && sb.feat.incompat&incompatBigtime == 0 || flags2&flag2Nrext64 != 0 && sb.feat.incompat&incompatNrext64 == 0 {
-		return ondisk.Corruptf(d.off+120, "flags %#x need features that the filesystem has not", flags2)
+	if err := d.checkFlags(sb, b, flags2); err != nil {
+		return err
 	}
 	if err := d.decodeTime(b[40:48], flags2&flag2Bigtime != 0); err != nil {
 		return err
@@ -180,19 +199,26 @@ func (d *dinode) decodeForks(sb *superblock, b []byte, nrext64 bool) error {
 	} else if d.attr.extents != 0 {
 		return ondisk.Corruptf(d.off+80, "%d attribute extents, no attribute fork", d.attr.extents)
 	}
+	if pad := be.Uint16(b[80:]); nrext64 && pad != 0 {
+		return ondisk.Corruptf(d.off+80, "padding %#x, want 0", pad)
+	}
+	if pad := be.Uint64(b[24:]); sb.v5 && !nrext64 && pad != 0 {
+		return ondisk.Corruptf(d.off+24, "padding %#x, want 0", pad)
+	}
 	blocks := be.Uint64(b[64:])
 	if d.data.extents > blocks || d.attr.extents > blocks-d.data.extents || d.data.extents|d.attr.extents == 0 && blocks > 0 {
 		return ondisk.Corruptf(d.off+64, "%d and %d extents in %d blocks", d.data.extents, d.attr.extents, blocks)
-	}
-	if hint, flags := be.Uint32(b[72:]), be.Uint16(b[90:]); hint != 0 && flags&(flagExtsize|flagExtsizeInherit) == 0 {
-		return ondisk.Corruptf(d.off+72, "extent size hint %d without a flag", hint)
 	}
 	if err := d.checkFormat(); err != nil {
 		return err
 	}
 	for _, f := range []*fork{&d.data, &d.attr} {
-		if f.format == formatExtents && f.extents > uint64(len(f.b)/extentSize) && f.b != nil {
-			return ondisk.Corruptf(d.off, "%d extents in a %s of %d bytes", f.extents, f.name(), len(f.b))
+		if f.b == nil {
+			continue
+		}
+		fits := uint64(len(f.b) / extentSize)
+		if f.format == formatLocal && f.extents > 0 || f.format == formatExtents && f.extents > fits || f.format == formatBtree && f.extents <= fits {
+			return ondisk.Corruptf(d.off, "%d extents in a %s of %d bytes and format %d", f.extents, f.name(), len(f.b), f.format)
 		}
 	}
 	return nil
@@ -210,7 +236,7 @@ func (d *dinode) checkFormat() error {
 	case fsys.ModeSymlink:
 		ok = local || format == formatExtents
 	case fsys.ModeChar, fsys.ModeBlock, fsys.ModeFifo, fsys.ModeSocket:
-		ok = format == formatDev && len(d.data.b) >= 4
+		ok = format == formatDev && (d.attr.b == nil || len(d.data.b) == 8)
 	default:
 		return ondisk.Corruptf(d.off+2, "mode %#o", d.mode)
 	}

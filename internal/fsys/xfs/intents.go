@@ -3,6 +3,7 @@ package xfs
 import (
 	"bytes"
 	"maps"
+	"math"
 	"slices"
 	"sort"
 
@@ -43,6 +44,16 @@ func (r *replayer) promise(it *item) error {
 	if len(r.intents) >= maxIntents {
 		return ondisk.Unsupportedf("xfs log with more than %d unfinished changes", maxIntents)
 	}
+	switch b := it.regions[0]; it.kind() {
+	case itemBUI:
+		if len(b) != mapIntentSize || le.Uint32(b[4:]) != 1 {
+			return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent of %d bytes with %d extents", len(b), le.Uint32(b[4:]))
+		}
+	case itemATTRI:
+		if err := checkAttr(it.regions, r.fs.sb); err != nil {
+			return err
+		}
+	}
 	id := intentID{it.kind(), le.Uint64(it.regions[0][8:])}
 	in := &intent{intentID: id, seq: r.promises}
 	for _, b := range it.regions {
@@ -56,7 +67,7 @@ func (r *replayer) promise(it *item) error {
 // done takes back the intent that a done item names; done items have the next
 // kind, and the id at the same place.
 func (r *replayer) done(it *item) error {
-	if len(it.regions[0]) < 16 {
+	if n := len(it.regions[0]); n < 16 || n > 16 && it.kind() != itemEFD {
 		return ondisk.Corruptf(ondisk.NoOffset, "log intent done of kind %#x with %d bytes", it.kind(), len(it.regions[0]))
 	}
 	delete(r.intents, intentID{it.kind() - 1, le.Uint64(it.regions[0][8:])})
@@ -82,26 +93,30 @@ type attrIntent struct {
 	remove      bool
 }
 
-// Facts of struct xfs_map_extent in mapping intents.
+// Facts of mapping intents, struct xfs_bui_log_format and xfs_map_extent.
 const (
-	mapType      = 0xff
+	mapIntentSize = 48 // with its one extent
+
 	mapMap       = 1
 	mapUnmap     = 2
 	mapAttr      = 1 << 31
 	mapUnwritten = 1 << 30
+	mapRealtime  = 1 << 29
 )
 
 // take decodes what is left of the intents at the log's end.
-func (in *intents) take(open map[intentID]*intent) error {
+func (in *intents) take(open map[intentID]*intent, sb *superblock) error {
 	list := slices.SortedFunc(maps.Values(open), func(a, b *intent) int { return a.seq - b.seq })
 	in.maps, in.attrs = map[uint64][]mapIntent{}, map[uint64][]attrIntent{}
 	for _, it := range list {
 		var err error
 		switch it.kind {
 		case itemBUI:
-			err = in.takeMap(it.regions[0])
+			err = in.takeMap(it.regions[0], sb)
 		case itemATTRI:
 			err = in.takeAttr(it.regions)
+		case itemEFI, itemRUI, itemCUI: // of those, only what cannot be done is here
+			err = ondisk.Corruptf(ondisk.NoOffset, "log intent of kind %#x for blocks outside the allocation groups", it.kind)
 		default:
 			err = ondisk.Unsupportedf("xfs log with an unfinished exchange of two files' contents: mount and unmount the filesystem")
 		}
@@ -112,31 +127,41 @@ func (in *intents) take(open map[intentID]*intent) error {
 	return nil
 }
 
-// takeMap decodes struct xfs_bui_log_format.
-func (in *intents) takeMap(b []byte) error {
-	if len(b) < 48 || le.Uint32(b[4:]) != 1 {
-		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent of %d bytes", len(b))
+// takeMap takes struct xfs_bui_log_format.
+func (in *intents) takeMap(b []byte, sb *superblock) error {
+	ino, m, err := decodeMap(b, sb)
+	if err != nil {
+		return err
 	}
+	if len(in.maps[ino]) >= maxInodeIntents {
+		return ondisk.Corruptf(ondisk.NoOffset, "log with more than %d mapping intents for inode %d", maxInodeIntents, ino)
+	}
+	in.maps[ino] = append(in.maps[ino], m)
+	return nil
+}
+
+// decodeMap decodes a mapping intent and checks it as the kernel does
+// (xfs_bui_validate).
+func decodeMap(b []byte, sb *superblock) (ino uint64, m mapIntent, err error) {
 	ino, flags := le.Uint64(b[16:]), le.Uint32(b[44:])
-	m := mapIntent{
+	m = mapIntent{
 		extent: extent{
 			start: le.Uint64(b[24:]), off: le.Uint64(b[32:]), n: uint64(le.Uint32(b[40:])),
 			unwritten: flags&mapUnwritten != 0,
 		},
 		attr: flags&mapAttr != 0,
 	}
-	switch flags & mapType {
+	switch flags &^ (mapAttr | mapUnwritten | mapRealtime) {
 	case mapMap:
 	case mapUnmap:
 		m.unmap = true
 	default:
-		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent of type %d", flags&mapType)
+		return 0, m, ondisk.Corruptf(ondisk.NoOffset, "log mapping intent with flags %#x", flags)
 	}
-	if m.n == 0 || m.off >= 1<<54 || len(in.maps[ino]) >= maxInodeIntents {
-		return ondisk.Corruptf(ondisk.NoOffset, "log mapping intent for blocks %#x+%d", m.off, m.n)
+	if m.n == 0 || m.off >= 1<<54 || sb.checkInode(ino) != nil || flags&mapRealtime == 0 && sb.checkBlocks(m.start, m.n) != nil {
+		return 0, m, ondisk.Corruptf(ondisk.NoOffset, "log mapping intent for blocks %#x+%d of inode %d at %#x", m.off, m.n, ino, m.start)
 	}
-	in.maps[ino] = append(in.maps[ino], m)
-	return nil
+	return ino, m, nil
 }
 
 // Operations of attribute intents. Those on parent pointers do not show.
@@ -146,30 +171,53 @@ const (
 	attrReplace = 3
 )
 
-// takeAttr decodes struct xfs_attri_log_format and what follows it.
-func (in *intents) takeAttr(regions [][]byte) error {
+// attrIntentSize is the size of struct xfs_attri_log_format.
+const attrIntentSize = 40
+
+// checkAttr checks an attribute intent as the kernel does (xfs_attri_validate
+// and what comes of it): name and, but for a removal, a value, in regions that
+// are padded to whole words.
+func checkAttr(regions [][]byte, sb *superblock) error {
 	f := regions[0]
-	if len(f) < 40 {
+	if len(f) != attrIntentSize {
 		return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent of %d bytes", len(f))
 	}
-	ino, op, flags := le.Uint64(f[16:]), le.Uint32(f[24:])&0xff, byte(le.Uint32(f[36:]))
+	op, nameLen, valueLen, flags := le.Uint32(f[24:]), le.Uint32(f[28:]), le.Uint32(f[32:]), le.Uint32(f[36:])
+	if flags&attrParent != 0 || op < attrSet || op > attrReplace {
+		return nil
+	}
+	want := []uint32{attrIntentSize, nameLen}
+	if valueLen > 0 {
+		want = append(want, valueLen)
+	}
+	ok := nameLen >= 1 && nameLen <= math.MaxUint8 && valueLen <= fsys.MaxXattr && (valueLen == 0 || op != attrRemove) &&
+		flags&^(attrNamespace|attrIncomplete) == 0 && sb.checkInode(le.Uint64(f[16:])) == nil && len(regions) == len(want)
+	for i := 0; ok && i < len(want); i++ {
+		ok = uint32(len(regions[i])) == (want[i]+3)&^3
+	}
+	if !ok {
+		return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent %d of %d regions: name of %d bytes, value of %d, flags %#x, inode %d",
+			op, len(regions), nameLen, valueLen, flags, le.Uint64(f[16:]))
+	}
+	return nil
+}
+
+// takeAttr takes struct xfs_attri_log_format and what follows it, checked.
+func (in *intents) takeAttr(regions [][]byte) error {
+	f := regions[0]
+	ino, op, flags := le.Uint64(f[16:]), le.Uint32(f[24:]), byte(le.Uint32(f[36:]))
 	if flags&attrParent != 0 {
 		return nil
 	}
-	if op != attrSet && op != attrRemove && op != attrReplace {
+	if op < attrSet || op > attrReplace {
 		return ondisk.Unsupportedf("xfs log with an unfinished attribute change of type %d: mount and unmount the filesystem", op)
 	}
-	nameLen, valueLen := uint64(le.Uint32(f[28:])), uint64(le.Uint32(f[32:]))
-	a := attrIntent{flags: flags & attrNamespace, remove: op == attrRemove}
-	if len(regions) < 2 || nameLen > uint64(len(regions[1])) || len(in.attrs[ino]) >= maxInodeIntents {
-		return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent: name of %d bytes", nameLen)
+	if len(in.attrs[ino]) >= maxInodeIntents {
+		return ondisk.Corruptf(ondisk.NoOffset, "log with more than %d attribute intents for inode %d", maxInodeIntents, ino)
 	}
-	a.name = regions[1][:nameLen]
-	if valueLen > 0 {
-		if len(regions) < 3 || valueLen > uint64(len(regions[2])) {
-			return ondisk.Corruptf(ondisk.NoOffset, "log attribute intent: value of %d bytes", valueLen)
-		}
-		a.value = regions[2][:valueLen]
+	a := attrIntent{flags: flags & attrNamespace, remove: op == attrRemove, name: regions[1][:le.Uint32(f[28:])]}
+	if n := le.Uint32(f[32:]); n > 0 {
+		a.value = regions[2][:n]
 	}
 	in.attrs[ino] = append(in.attrs[ino], a)
 	return nil

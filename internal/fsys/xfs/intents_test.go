@@ -1,11 +1,14 @@
 package xfs
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
 func TestRemap(t *testing.T) {
@@ -49,18 +52,24 @@ func TestRemap(t *testing.T) {
 	}
 }
 
+// padded returns a region of s, which has whole words.
+func padded(s string) []byte { return append([]byte(s), make([]byte, -len(s)&3)...) }
+
 // attrItem is struct xfs_attri_log_format with its name and value.
 func attrItem(op uint32, flags byte, name, value string) *item {
 	f := make([]byte, 40)
 	le.PutUint16(f, itemATTRI)
 	le.PutUint64(f[8:], 77)
-	le.PutUint64(f[16:], 7)
+	le.PutUint64(f[16:], 128)
 	le.PutUint32(f[24:], op)
 	le.PutUint32(f[28:], uint32(len(name)))
 	le.PutUint32(f[32:], uint32(len(value)))
 	f[36] = flags
-	// Regions are padded to whole words.
-	return &item{regions: [][]byte{f, []byte(name + "\x00\x00"), []byte(value + "\x00")}}
+	it := &item{regions: [][]byte{f, padded(name)}}
+	if value != "" {
+		it.regions = append(it.regions, padded(value))
+	}
+	return it
 }
 
 func TestPromisedAttributes(t *testing.T) {
@@ -80,15 +89,15 @@ func TestPromisedAttributes(t *testing.T) {
 		{"exchange", []*item{{regions: [][]byte{append([]byte{0x48, 0x12}, make([]byte, 86)...)}}}, "xfs log with an unfinished exchange of two files' contents: mount and unmount the filesystem"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newReplayer(&FS{})
+			r := newReplayer(&FS{sb: geometry()})
 			for _, it := range c.items {
 				if err := r.other(it); err != nil {
 					t.Fatal(err)
 				}
 			}
 			err := r.finish()
-			fs := &FS{intents: r.fs.intents}
-			list, err2 := fs.xattrs(&dinode{ino: 7, attr: fork{format: formatLocal, b: []byte{0, 11, 1, 0, 3, 1, 0, 'o', 'l', 'd', 'x'}}})
+			fs := &FS{sb: geometry(), intents: r.fs.intents}
+			list, err2 := fs.xattrs(&dinode{ino: 128, attr: fork{format: formatLocal, b: []byte{0, 11, 1, 0, 3, 1, 0, 'o', 'l', 'd', 'x'}}})
 			got := ""
 			switch {
 			case err != nil:
@@ -111,4 +120,102 @@ func show(list []fsys.Xattr) string {
 		s = append(s, x.Name+"="+string(x.Value))
 	}
 	return fmt.Sprint(s)
+}
+
+// spaceItem is an intent about space with one extent of size bytes, whose
+// block and count lie at start and at count.
+func spaceItem(kind uint16, size, start, count int, fsb uint64, n uint32) *item {
+	f := make([]byte, 16+size)
+	le.PutUint16(f, kind)
+	le.PutUint32(f[4:], 1)
+	le.PutUint64(f[8:], 77)
+	le.PutUint64(f[16+start:], fsb)
+	le.PutUint32(f[16+count:], n)
+	return &item{regions: [][]byte{f}}
+}
+
+// mapItem is a mapping intent.
+func mapItem(ino, fsb, off uint64, n, flags uint32) *item {
+	f := make([]byte, mapIntentSize)
+	le.PutUint16(f, itemBUI)
+	le.PutUint32(f[4:], 1)
+	le.PutUint64(f[8:], 77)
+	le.PutUint64(f[16:], ino)
+	le.PutUint64(f[24:], fsb)
+	le.PutUint64(f[32:], off)
+	le.PutUint32(f[40:], n)
+	le.PutUint32(f[44:], flags)
+	return &item{regions: [][]byte{f}}
+}
+
+// doneItem takes back the intents above.
+func doneItem(kind uint16, more int) *item {
+	f := make([]byte, 16+more)
+	le.PutUint16(f, kind)
+	le.PutUint64(f[8:], 77)
+	return &item{regions: [][]byte{f}}
+}
+
+// TestBrokenPromises has intents that no kernel would carry out, and for each
+// one that differs in little and is all right.
+func TestBrokenPromises(t *testing.T) {
+	cut := func(it *item) *item { it.regions[0] = it.regions[0][:len(it.regions[0])-4]; return it }
+	count := func(it *item) *item { it.regions[0][4]++; return it }
+	more := func(it *item, b ...byte) *item { it.regions = append(it.regions, b); return it }
+	incomplete := byte(attrIncomplete)
+	for _, c := range []struct {
+		name  string
+		items []*item
+		want  string // "" if it is all right
+	}{
+		{"map", []*item{mapItem(128, 100, 5, 3, mapMap)}, ""},
+		{"unmap", []*item{mapItem(128, 100, 5, 3, mapUnmap|mapAttr|mapUnwritten)}, ""},
+		{"map of a realtime file", []*item{mapItem(128, 1<<40, 5, 3, mapMap|mapRealtime)}, ""},
+		{"map: no blocks", []*item{mapItem(128, 100, 5, 0, mapMap)}, "log mapping intent for blocks 0x5+0 of inode 128 at 0x64"},
+		{"map: outside", []*item{mapItem(128, 1000, 5, 3, mapMap)}, "log mapping intent for blocks"},
+		{"unmap: outside", []*item{mapItem(128, 1000, 5, 3, mapUnmap)}, "log mapping intent for blocks"},
+		{"map: inode", []*item{mapItem(7, 100, 5, 3, mapMap)}, "log mapping intent for blocks"},
+		{"map: flag", []*item{mapItem(128, 100, 5, 3, mapMap|1<<8)}, "log mapping intent with flags 0x101"},
+		{"map: operation", []*item{mapItem(128, 100, 5, 3, 3)}, "log mapping intent with flags 0x3"},
+		{"map: outside, but done", []*item{mapItem(7, 1000, 5, 0, 3), doneItem(itemBUD, 0)}, ""},
+		{"map: size", []*item{cut(mapItem(128, 100, 5, 3, mapMap))}, "log mapping intent of 44 bytes with 1 extents"},
+		{"map: count", []*item{count(mapItem(128, 100, 5, 3, mapMap))}, "log mapping intent of 48 bytes with 2 extents"},
+		{"done: size", []*item{doneItem(itemBUD, 4)}, "log intent done of kind 0x1245 with 20 bytes"},
+
+		{"free", []*item{spaceItem(itemEFI, 16, 0, 8, 100, 3)}, ""},
+		{"free, of 32 bits", []*item{spaceItem(itemEFI, 12, 0, 8, 100, 3)}, ""},
+		{"free: outside", []*item{spaceItem(itemEFI, 16, 0, 8, 998, 3)}, "log intent of kind 0x1236 for blocks outside"},
+		{"free: outside, of 32 bits", []*item{spaceItem(itemEFI, 12, 0, 8, 998, 3)}, "log intent of kind 0x1236 for blocks outside"},
+		{"free: outside, but done", []*item{spaceItem(itemEFI, 16, 0, 8, 998, 3), doneItem(itemEFD, 16)}, ""},
+		{"free: size", []*item{cut(cut(spaceItem(itemEFI, 16, 0, 8, 100, 3)))}, "log intent of kind 0x1236 with 1 extents in 24 bytes"},
+		{"owner", []*item{spaceItem(itemRUI, 32, 8, 24, 100, 3)}, ""},
+		{"owner: outside", []*item{spaceItem(itemRUI, 32, 8, 24, 998, 3)}, "log intent of kind 0x1240 for blocks outside"},
+		{"owner: count", []*item{count(spaceItem(itemRUI, 32, 8, 24, 100, 3))}, "log intent of kind 0x1240 with 2 extents in 48 bytes"},
+		{"references", []*item{spaceItem(itemCUI, 16, 0, 8, 100, 3)}, ""},
+		{"references: outside", []*item{spaceItem(itemCUI, 16, 0, 8, 1<<40, 3)}, "log intent of kind 0x1242 for blocks outside"},
+
+		{"attribute", []*item{attrItem(attrSet, incomplete, "name", "v")}, ""},
+		{"attribute: no name", []*item{attrItem(attrSet, 0, "", "v")}, "log attribute intent 1 of 3 regions: name of 0 bytes, value of 1, flags 0x0, inode 128"},
+		{"attribute: more regions", []*item{more(attrItem(attrSet, 0, "n", "v"), 0)}, "log attribute intent 1 of 4 regions"},
+		{"attribute: flag", []*item{attrItem(attrSet, 1<<4, "n", "v")}, "log attribute intent 1 of 3 regions"},
+		{"attribute: removed value", []*item{attrItem(attrRemove, 0, "n", "v")}, "log attribute intent 2 of 3 regions"},
+		{"attribute: size", []*item{cut(attrItem(attrSet, 0, "n", "v"))}, "log attribute intent of 36 bytes"},
+		{"attribute: bad, and done", []*item{attrItem(attrSet, 0, "", "v"), doneItem(itemATTRD, 0)}, "log attribute intent 1 of 3 regions"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newReplayer(&FS{sb: geometry()})
+			var err error
+			for _, it := range c.items {
+				if err == nil {
+					err = r.other(it)
+				}
+			}
+			if err == nil {
+				err = r.finish()
+			}
+			if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, ondisk.ErrCorrupt) || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
 }

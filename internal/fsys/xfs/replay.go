@@ -36,7 +36,8 @@ type replayer struct {
 	lsn       lsn              // of the transactions being applied
 	pending   map[int64]bool   // buffers changed at that LSN
 	intents   map[intentID]*intent
-	promises  int // intents met
+	check     dinode // what an inode item has left, decoded to see that it is sound
+	promises  int    // intents met
 }
 
 func newReplayer(fs *FS) *replayer {
@@ -112,15 +113,17 @@ func (r *replayer) other(it *item) error {
 	switch kind := it.kind(); kind {
 	case itemBuffer, itemDquot, itemQuotaOff:
 		return nil
-	case itemEFI, itemEFD, itemRUI, itemRUD, itemCUI, itemCUD, itemEFIRT, itemEFIRT + 1, itemEFIRT + 2, itemEFIRT + 3, itemEFIRT + 4, itemCUDRT:
-		return nil // free space, owners and reference counts: nothing that is read
+	case itemEFI, itemRUI, itemCUI:
+		return r.promiseSpace(it)
+	case itemEFIRT, itemEFIRT + 1, itemEFIRT + 2, itemEFIRT + 3, itemEFIRT + 4, itemCUDRT:
+		return nil // space of the realtime section: nothing that is read
 	case itemInode:
 		return r.inode(it)
 	case itemICreate:
 		return r.createInodes(it)
 	case itemBUI, itemATTRI, itemXMI:
 		return r.promise(it)
-	case itemBUD, itemATTRD, itemXMD:
+	case itemBUD, itemATTRD, itemXMD, itemEFD, itemRUD, itemCUD:
 		return r.done(it)
 	default:
 		return ondisk.Corruptf(ondisk.NoOffset, "log item of kind %#x", kind)
@@ -129,7 +132,7 @@ func (r *replayer) other(it *item) error {
 
 // finish ends recovery.
 func (r *replayer) finish() error {
-	return r.fs.intents.take(r.intents)
+	return r.fs.intents.take(r.intents, r.fs.sb)
 }
 
 // shortSelf places the identity in short-form B+tree blocks, xfs_btree_block.

@@ -54,6 +54,9 @@ func (r *replayer) buffer(b buffer) error {
 		return nil
 	}
 	off := b.id.sector << basicBlockLog
+	if uint64(off)>>r.fs.sb.blockLog >= r.fs.sb.dataBlocks {
+		return ondisk.Corruptf(off, "log buffer item: sector %#x is behind the filesystem's end", b.id.sector)
+	}
 	var first [basicBlock]byte
 	if err := ondisk.ReadFull(r.fs.dev, first[:], off, "block of a log item"); err != nil {
 		return err
@@ -115,7 +118,7 @@ func (r *replayer) superblock() error {
 	old := *r.fs.sb
 	now := *sb
 	now.dataBlocks, now.agCount, now.rt, now.label, now.feat = old.dataBlocks, old.agCount, old.rt, old.label, old.feat
-	now.uuid, now.metaUUID = old.uuid, old.metaUUID
+	now.uuid, now.metaUUID, now.internals = old.uuid, old.metaUUID, old.internals
 	if now != old || sb.agCount < old.agCount {
 		return ondisk.Corruptf(0, "log changes the superblock's geometry")
 	}

@@ -18,7 +18,7 @@ func (r *replayer) createInodes(it *item) error {
 	count, size, blocks := uint64(be.Uint32(f[12:])), be.Uint32(f[16:]), uint64(be.Uint32(f[20:]))
 	fsb := agno<<sb.agBlockLog | agbno
 	if agno >= sb.agCount || agbno >= 1<<sb.agBlockLog || sb.checkBlocks(fsb, blocks) != nil ||
-		int64(size) != sb.inodeSize || count>>sb.inopbLog != blocks || count > max(inodesPerChunk, uint64(1)<<sb.inopbLog) {
+		int64(size) != sb.inodeSize || count>>sb.inopbLog != blocks || blocks != sb.chunkBlocks() && blocks != sb.sparseAlign {
 		return ondisk.Corruptf(ondisk.NoOffset, "log inode chunk item: %d inodes of %d bytes in blocks %#x+%d", count, size, fsb, blocks)
 	}
 	off := sb.blockOffset(fsb)
@@ -39,6 +39,11 @@ func (r *replayer) createInodes(it *item) error {
 	return nil
 }
 
+// chunkBlocks returns the filesystem blocks of one chunk of inodes.
+func (sb *superblock) chunkBlocks() uint64 {
+	return max(1, uint64(inodesPerChunk)>>sb.inopbLog)
+}
+
 // inodeCluster returns the filesystem blocks of one buffer of inodes.
 func (sb *superblock) inodeCluster() uint64 {
 	size := uint64(8 << 10)
@@ -56,7 +61,7 @@ func (sb *superblock) freshInode(b []byte, ino uint64, gen []byte) {
 	be.PutUint16(b, inodeMagic)
 	b[4] = 2
 	copy(b[92:96], gen)
-	be.PutUint32(b[96:], 0xffffffff)
+	be.PutUint32(b[96:], noInode)
 	if sb.v5 {
 		b[4] = 3
 		be.PutUint64(b[152:], ino)

@@ -45,7 +45,9 @@ type superblock struct {
 	dataBlocks                     uint64
 	agBlocks, agCount              uint64
 	rootIno                        uint64
-	inodeAlign                     uint64 // filesystem blocks
+	internals                      [5]uint64 // inodes of the realtime section and of quotas, 0 for none
+	inodeAlign                     uint64    // filesystem blocks
+	sparseAlign                    uint64    // filesystem blocks of part of a chunk of inodes, 0: chunks are whole
 
 	logStart  uint64 // filesystem block; 0: the log is on another device
 	logBlocks uint64
@@ -124,6 +126,10 @@ func decodeSuperblock(b []byte, stale bool) (*superblock, error) {
 		return nil, err
 	}
 	sb.feat = feat
+	sb.internals = internalInodes(b, feat)
+	if feat.incompat&incompatSparseInodes != 0 {
+		sb.sparseAlign = uint64(be.Uint32(b[228:]))
+	}
 	sb.metaUUID = sb.uuid
 	if feat.incompat&incompatMetaUUID != 0 {
 		copy(sb.metaUUID[:], b[248:264])
@@ -144,6 +150,22 @@ func decodeSuperblock(b []byte, stale bool) (*superblock, error) {
 		return nil, ondisk.Corruptf(56, "superblock: root inode %d is outside the allocation groups", sb.rootIno)
 	}
 	return sb, nil
+}
+
+// internalInodes returns the inodes that superblock sector b names as those of
+// the filesystem's own files. With a metadata directory they are told by a flag.
+func internalInodes(b []byte, feat features) (list [5]uint64) {
+	if feat.incompat&incompatMetadir != 0 {
+		return list
+	}
+	list[0], list[1] = be.Uint64(b[64:]), be.Uint64(b[72:]) // sb_rbmino, sb_rsumino
+	if feat.version&versionQuota != 0 {
+		list[2], list[3] = be.Uint64(b[160:]), be.Uint64(b[168:]) // sb_uquotino, sb_gquotino
+		if feat.v5() {
+			list[4] = be.Uint64(b[232:]) // sb_pquotino
+		}
+	}
+	return list
 }
 
 // checkSizes checks the block, sector, inode and directory block sizes, each

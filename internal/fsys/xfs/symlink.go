@@ -83,8 +83,8 @@ func (fs *FS) symlinkPart(d *dinode, list *[]extent, b []byte, target *[]byte) e
 		return err
 	}
 	at, n := be.Uint32(b[4:]), be.Uint32(b[8:])
-	if int64(at) != int64(len(*target)) || n > uint32(left) || int(n) > len(b)-symlinkHeader {
-		return ondisk.Corruptf(off+4, "symlink block: bytes %d+%d, want %d of %d", at, n, len(*target), d.size)
+	if want := min(left, len(b)-symlinkHeader); int64(at) != int64(len(*target)) || int64(n) != int64(want) {
+		return ondisk.Corruptf(off+4, "symlink block: bytes %d+%d, want %d+%d", at, n, len(*target), want)
 	}
 	*target = append(*target, b[symlinkHeader:symlinkHeader+n]...)
 	return nil

@@ -107,8 +107,6 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-// Many files deep down have paths of far more bytes than their names; neither
-// loading nor walking may hold them all.
 // shared is a filesystem where one block of content serves all inodes: many
 // files of many runs and large attributes out of nothing.
 type shared struct{ fakeFS }
@@ -142,6 +140,8 @@ func TestLoadIsBounded(t *testing.T) {
 	}
 }
 
+// Many files deep down have paths of far more bytes than their names; neither
+// loading nor walking may hold them all.
 func TestDeepTreesTakeLittleMemory(t *testing.T) {
 	const files = 50_000
 	fs := chain(60, 255, files)

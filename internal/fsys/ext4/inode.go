@@ -110,8 +110,9 @@ type ownInode struct {
 }
 
 // borrowInode is namedInode for the methods that are called for every file;
-// give the inode back to the pool. Who asks for one asks for it twice: often
-// the pool still has it.
+// give the inode back to the pool. Attributes and layout are asked for one
+// after the other: often the pool still has the inode, and once the journal is
+// replayed it does not change any more.
 func (fs *FS) borrowInode(ino fsys.Ino) (*ownInode, error) {
 	n := fs.inodes.Get().(*ownInode)
 	if n.of != 0 && n.of == ino {

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ func parseFstab(b []byte) []mountEntry {
 			continue
 		}
 		e := mountEntry{spec: unescape(f[0]), file: unescape(f[1]), kind: f[2]}
+		if strings.HasPrefix(e.file, "/") { // else it is no place: none, swap
+			e.file = path.Clean("/" + e.file)
+		}
 		if len(f) > 3 {
 			e.options = strings.Split(f[3], ",")
 		}
@@ -62,7 +66,7 @@ func (e mountEntry) has(option string) bool {
 // onDisk tells whether the entry mounts a block device below the root at boot.
 func (e mountEntry) onDisk() bool {
 	switch {
-	case !strings.HasPrefix(e.file, "/") || strings.Trim(e.file, "/") == "":
+	case !strings.HasPrefix(e.file, "/") || e.file == "/":
 		return false
 	case e.kind == "swap" || e.has("bind") || e.has("rbind") || e.has("noauto"):
 		return false

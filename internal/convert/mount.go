@@ -35,10 +35,7 @@ func (s *Source) Load(ctx context.Context, root *Volume) (*View, error) {
 		return nil, err
 	}
 	v := &View{Tree: t, Mounts: []Mounted{{"/", root}}}
-	fstab, err := t.ReadFile("/etc/fstab", maxFstab)
-	if errors.Is(err, tree.ErrNotExist) {
-		return v, nil
-	}
+	fstab, err := readFstab(t)
 	if err != nil {
 		return nil, s.wrap(root.wrap(err))
 	}
@@ -51,7 +48,31 @@ func (s *Source) Load(ctx context.Context, root *Volume) (*View, error) {
 			return nil, err
 		}
 	}
+	s.noteRest(v)
 	return v, nil
+}
+
+// readFstab reads /etc/fstab. What is no file there mounts nothing.
+func readFstab(t *tree.Tree) ([]byte, error) {
+	const path = "/etc/fstab"
+	n, err := t.Lookup(path)
+	switch {
+	case errors.Is(err, tree.ErrNotExist), errors.Is(err, tree.ErrNotDir), errors.Is(err, tree.ErrLoop), err == nil && !n.IsRegular():
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return t.ReadFile(path, maxFstab)
+}
+
+// noteRest names the volumes that may hold files and are no part of the view.
+func (s *Source) noteRest(view *View) {
+	for _, v := range s.Volumes {
+		mounted := slices.ContainsFunc(view.Mounts, func(m Mounted) bool { return m.Volume == v })
+		if !mounted && !notRoots[v.Kind] {
+			view.Notes = append(view.Notes, fmt.Sprintf("%s is left out: /etc/fstab does not mount it", v))
+		}
+	}
 }
 
 func (s *Source) load(ctx context.Context, v *Volume) (*tree.Tree, error) {
@@ -78,6 +99,9 @@ func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
 		}
 	}
 	switch {
+	case found == nil && e.kind == "vfat": // whose labels are not read
+		note("%s (vfat) is not merged: WSL boots without it", fsys.Brief(e.spec))
+		return nil
 	case found == nil:
 		note("%s of /etc/fstab is not in this image", fsys.Brief(e.spec))
 		return nil

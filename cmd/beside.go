@@ -45,6 +45,9 @@ type besideFile struct {
 
 func (f *besideFlags) start(out, name string, plan *editPlan, force bool) (*besides, error) {
 	b := &besides{f: f, out: out, name: name}
+	if f.manifest == "" && f.manifestURL != "" {
+		return nil, usagef("--manifest-url goes with --manifest")
+	}
 	if f.manifest != "" && !strings.EqualFold(filepath.Ext(out), ".wsl") {
 		return nil, usagef("--manifest: a catalogue lists .wsl files, OUT is %q", out)
 	}

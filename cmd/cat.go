@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/tree"
 )
@@ -22,7 +23,7 @@ func newCat(s streams) *cobra.Command {
 		RunE: func(c *cobra.Command, a []string) error {
 			return withTree(c.Context(), a[0], source.options(s), func(t *tree.Tree) error {
 				for _, path := range a[1:] {
-					if err := printFile(stdout{s.out}, t, path); err != nil {
+					if err := printFile(s.out, t, path); err != nil {
 						return err
 					}
 				}
@@ -48,8 +49,8 @@ func printFile(w io.Writer, t *tree.Tree, path string) error {
 			_, err = io.Copy(w, io.NewSectionReader(r, 0, n.Size()))
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", fsys.Printable(path), err)
+	if err == nil || errors.Is(err, convert.ErrOutput) { // not the file's fault
+		return err
 	}
-	return nil
+	return fmt.Errorf("%s: %w", fsys.Printable(path), err)
 }

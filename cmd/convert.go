@@ -3,8 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -106,21 +104,10 @@ func (f *convertFlags) convert(ctx context.Context, s streams, name, out string,
 		private := f.edit.userData != "" && f.edit.seed == string(cloudinit.Rootfs)
 		return convert.ToFile(ctx, name, o, out, convert.OutputOptions{Force: f.force, Private: private}, p)
 	}
-	m := convert.NewMeter(stdout{s.out})
+	m := convert.NewMeter(s.out)
 	res, err := convert.Run(ctx, name, o, m, p)
 	if err == nil {
 		res.Output = m.Info(out)
 	}
 	return res, err
-}
-
-// stdout makes a failing standard output an output error.
-type stdout struct{ io.Writer }
-
-func (w stdout) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
-	if err != nil {
-		err = fmt.Errorf("%w: standard output: %w", convert.ErrOutput, err)
-	}
-	return n, err
 }

@@ -162,6 +162,9 @@ func (f *editFlags) planUser(p *editPlan) error {
 }
 
 func (f *editFlags) planData(p *editPlan) error {
+	if seed := cloudinit.Seed(f.seed); seed != cloudinit.Rootfs && seed != cloudinit.Host {
+		return usagef("--seed %q: want rootfs or host", f.seed)
+	}
 	if f.userData == "" {
 		if f.metaData != "" {
 			return usagef("--meta-data goes with --user-data")
@@ -221,6 +224,9 @@ func (f *editFlags) planReady(p *editPlan, out string) error {
 	}
 	if p.ready.Profile == ready.Publish && f.user != "" {
 		return usagef("--user: a published image has no user, its first start asks for one; --profile import makes it")
+	}
+	if p.ready.Profile == ready.Lima && f.user != "" {
+		return usagef("--user: Lima makes the user itself, with uid 1000")
 	}
 	if p.ready.Profile == ready.Lima && p.data != nil {
 		return usagef("--user-data: Lima sets everything up itself, its profile switches cloud-init off")

@@ -133,7 +133,7 @@ func (im *importer) fromFile(ctx context.Context, reg wsl.Registration, place *w
 	if name == "" {
 		f, err := os.CreateTemp(place.Parent(), reg.Name+"-*.tar.gz") // mode 0600
 		if err != nil {
-			return fmt.Errorf("%w: %w", convert.ErrOutput, err)
+			return convert.OutputError(place.Parent(), err)
 		}
 		name = f.Name()
 		defer func() { err = errors.Join(err, os.Remove(name)) }()

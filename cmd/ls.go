@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -62,10 +63,11 @@ func withTree(ctx context.Context, name string, o convert.OpenOptions, use func(
 	if err != nil {
 		return err
 	}
-	if err := use(view.Tree); err != nil {
-		return fmt.Errorf("%s: %w", fsys.Printable(name), err)
+	err = use(view.Tree)
+	if err == nil || errors.Is(err, convert.ErrOutput) { // not the image's fault
+		return err
 	}
-	return nil
+	return fmt.Errorf("%s: %w", fsys.Printable(name), err)
 }
 
 func (f *lsFlags) list(w io.Writer, t *tree.Tree, path string) error {

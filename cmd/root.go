@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
@@ -32,10 +33,10 @@ const gcPercent = 50
 // Main runs one command line and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	debug.SetGCPercent(gcPercent)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	root := newRoot(streams{stdin, stdout, stderr})
+	root := newRoot(streams{stdin, output{stdout}, stderr})
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)
 	if ctx.Err() != nil && err != nil {
@@ -43,6 +44,16 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	report(stderr, err, c.CommandPath())
 	return exitCode(err)
+}
+
+// stopSignals are those after which a command tidies up and ends. Where a closed
+// terminal is to be survived (nohup), it is.
+func stopSignals() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
 }
 
 // report prints an error of command and what to do about it.
@@ -116,8 +127,22 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
+// output is standard output; its failures are ErrOutput.
+type output struct{ io.Writer }
+
+func (o output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil {
+		err = convert.OutputError("standard output", err)
+	}
+	return n, err
+}
+
 // isTerminal tells whether w (or a reader) is a terminal.
 func isTerminal(w any) bool {
+	if o, ok := w.(output); ok {
+		w = o.Writer
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits an int
 }

@@ -20,6 +20,9 @@ type outputError struct{ error }
 
 func (e outputError) Unwrap() []error { return []error{ErrOutput, e.error} }
 
+// OutputError makes err, met in writing name, an ErrOutput.
+func OutputError(name string, err error) error { return outputError{NameError(name, err)} }
+
 // Output is a file that appears under its name only when it is complete: it
 // is written beside it under a temporary name, synced and renamed.
 type Output struct {
@@ -45,7 +48,7 @@ type OutputOptions struct {
 // CreateOutput starts the file path. It must end in Commit or Discard.
 func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 	fail := func(err error) (*Output, error) {
-		return nil, outputError{NameError(path, err)}
+		return nil, OutputError(path, err)
 	}
 	if err := checkHostName(path); err != nil {
 		return fail(err)
@@ -112,7 +115,7 @@ func (o *Output) Commit() error {
 				err = errors.Join(err, rerr)
 			}
 		}
-		return outputError{NameError(o.path, err)}
+		return OutputError(o.path, err)
 	}
 	return nil
 }
@@ -139,7 +142,7 @@ func (o *Output) Write(p []byte) (int, error) {
 		o.started = o.written
 	}
 	if err != nil {
-		err = outputError{NameError(o.path, err)}
+		err = OutputError(o.path, err)
 	}
 	return n, err
 }

@@ -20,7 +20,7 @@ import (
 // TestStop interrupts conversions in the middle.
 func TestStop(t *testing.T) {
 	dir := build(t, "mkdebian.sh", "debian")
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		for _, out := range []string{"out.tar", "out.tar.gz"} {
 			t.Run(sig.String()+" "+out, func(t *testing.T) {
 				place := t.TempDir()

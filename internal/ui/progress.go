@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -35,7 +36,7 @@ func NewProgress(mode string, w io.Writer, terminal bool) (Progress, error) {
 		enc := json.NewEncoder(w)
 		return &lines{every: 250 * time.Millisecond, print: func(s step) { _ = enc.Encode(s) }}, nil
 	}
-	return nil, fmt.Errorf("--progress %q: want one of %v", mode, Modes)
+	return nil, fmt.Errorf("--progress %q: want one of %s", mode, strings.Join(Modes, ", "))
 }
 
 type quiet struct{}

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrData: the user's data would not do what it says.
-var ErrData = errors.New("cloud-init data")
+var ErrData = errors.New("user data")
 
 // meta returns the meta data: the given one, or one whose instance id changes
 // with the user data, so that new data counts as a new instance.

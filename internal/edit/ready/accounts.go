@@ -12,28 +12,16 @@ import (
 
 const shadow = "/etc/shadow"
 
-// rootPassword: anything but a locked entry is a password, an empty one too.
+// rootPassword looks also where systems without shadow keep passwords, and at
+// the copies that passwd(1) makes before a change.
 func rootPassword(s *scan) {
-	tab, err := users.ReadTable(s.t, shadow)
-	if s.failed(err) || !tab.Exists() {
-		return
-	}
-	var who []string
-	for _, r := range tab.Rows() {
-		if r[1] != "" && strings.ContainsAny(r[1][:1], "*!") || r[0] != "root" && s.o.Profile != Publish {
-			continue
-		}
-		r[1] = "*"
-		who = append(who, fsys.Printable(r[0]))
-	}
-	if who != nil {
-		s.add(problem{path: shadow, what: "password of " + strings.Join(who, ", "), act: act{"lock it", "locked"}, repair: func() error {
-			tab.Touch()
-			_, err := tab.Write(s.t, 0o600)
-			return err
-		}})
+	for _, path := range []string{"/etc/passwd", "/etc/passwd-", shadow, shadow + "-"} {
+		s.lockPasswords(path)
 	}
 	n := s.lookup(shadow)
+	if n == nil {
+		return
+	}
 	if mode := n.Mode & fsys.ModePerm; mode != 0o640 && mode != 0o600 && mode != 0 {
 		perm := uint32(0o600)
 		if n.GID != 0 {
@@ -41,6 +29,35 @@ func rootPassword(s *scan) {
 		}
 		s.chmod(shadow, perm)
 	}
+}
+
+func (s *scan) lockPasswords(path string) {
+	tab, err := users.ReadTable(s.t, path)
+	if s.failed(err) {
+		return
+	}
+	var who []string
+	for _, r := range tab.Rows() {
+		if locked(r[1], s.o.Profile) || r[0] != "root" && s.o.Profile != Publish {
+			continue
+		}
+		r[1] = "*"
+		who = append(who, fsys.Printable(r[0]))
+	}
+	if who != nil {
+		s.add(problem{path: path, what: "password of " + strings.Join(who, ", "), act: act{"lock it", "locked"}, repair: func() error {
+			tab.Touch()
+			_, err := tab.Write(s.t, 0o600)
+			return err
+		}})
+	}
+}
+
+// locked tells whether a password field lets nobody in: "x" sends to shadow, an
+// empty one is a password. Behind the "!" of usermod(8) --lock the hash is still
+// there, which must not be published.
+func locked(field string, p Profile) bool {
+	return field == "x" || strings.HasPrefix(field, "*") || strings.HasPrefix(field, "!") && (p != Publish || !strings.Contains(field, "$"))
 }
 
 // chmod finds that a file should have that mode.

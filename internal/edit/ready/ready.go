@@ -5,6 +5,7 @@ package ready
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,10 +121,14 @@ func run(ctx context.Context, t *tree.Tree, o *Options, visit func(*Rule, []prob
 		}
 		s := &scan{t: t, o: o, os: info}
 		r.find(s)
-		if s.err != nil {
-			return fmt.Errorf("rule %s: %w", r.ID, s.err)
+		err := s.err
+		if err == nil {
+			err = visit(r, s.problems)
 		}
-		if err := visit(r, s.problems); err != nil {
+		if err != nil {
+			if ondisk.HintOf(err) == "" && !errors.Is(err, ondisk.ErrCorrupt) {
+				err = ondisk.WithHint(err, "--disable "+r.ID+" does without the rule")
+			}
 			return fmt.Errorf("rule %s: %w", r.ID, err)
 		}
 	}

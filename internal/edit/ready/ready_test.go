@@ -8,6 +8,7 @@ import (
 
 	"github.com/wslimg/wslimg/internal/edit/edittest"
 	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/ondisk"
 	"github.com/wslimg/wslimg/internal/tree"
 )
 
@@ -89,6 +90,12 @@ var cases = []struct {
 		want: []string{`/etc/shadow 0100640 0:42 1 "" "root:*:1:0:99999:7:::\njoe:$y$z:1:0:99999:7:::\n" <nil>`}},
 	{rule: "ROOTPW", distro: "debian", lines: `f0000 /etc/shadow "root:!:1:0:99999:7:::\njoe:$y$z:1:0:99999:7:::\n"`, profile: Publish, finds: "/etc/shadow",
 		want: []string{`/etc/shadow 0100000 0:0 1 "" "root:!:1:0:99999:7:::\njoe:*:1:0:99999:7:::\n" <nil>`}},
+	{rule: "ROOTPW", distro: "debian", lines: `f0600 /etc/shadow "root:!:1::::::\njoe:!$y$z:1::::::\nd:!*:1::::::\n"`, profile: Publish, finds: "/etc/shadow",
+		want: []string{`/etc/shadow 0100600 0:0 1 "" "root:!:1::::::\njoe:*:1::::::\nd:!*:1::::::\n" <nil>`}},
+	{rule: "ROOTPW", distro: "debian", lines: `f0600 /etc/shadow- "root:$y$x:1::::::\n"` + "\n" + `f0600 /etc/shadow "root:!$y$x:1::::::\n"`, finds: "/etc/shadow-",
+		want: []string{`/etc/shadow 0100600 0:0 1 "" "root:!$y$x:1::::::\n" <nil>`, `/etc/shadow- 0100600 0:0 1 "" "root:*:1::::::\n" <nil>`}},
+	{rule: "ROOTPW", distro: "debian", lines: `f0644 /etc/passwd "root::0:0::/root:/bin/sh\njoe::1000:1000::/:/bin/sh\n"` + "\nl /etc/shadow /nowhere", finds: "/etc/passwd",
+		want: []string{`/etc/passwd 0100644 0:0 1 "" "root:*:0:0::/root:/bin/sh\njoe::1000:1000::/:/bin/sh\n" <nil>`}},
 	{rule: "ROOTPW", distro: "plain", finds: "/etc/shadow", want: []string{`/etc/shadow 0100600 0:0 1 "" "root:*:19000:0:99999:7:::\n" <nil>`}},
 	{rule: "DISTCONF", distro: "debian", lines: `f0600:1:1 /etc/wsl.conf ""`, profile: Publish, finds: "/usr/lib/wsl/icon.ico", want: []string{
 		`/etc/wsl-distribution.conf 0100644 0:0 1 "" "[oobe]\ndefaultName=debian-13\ncommand=/usr/lib/wsl/oobe.sh\ndefaultUid=1000\n\n[shortcut]\nicon=/usr/lib/wsl/icon.ico\n\n[windowsterminal]\nprofileTemplate=/usr/lib/wsl/terminal-profile.json\n" <nil>`,
@@ -231,6 +238,19 @@ func TestRulesNote(t *testing.T) {
 				t.Errorf("%d changes, %v", n, err)
 			}
 		})
+	}
+}
+
+// A rule that cannot do its work names itself and how to do without it.
+func TestFailedRuleHint(t *testing.T) {
+	tr := edittest.Build(edittest.Debian(), "")
+	if _, err := tr.Remove("/etc/systemd/system/multi-user.target.wants"); err != nil {
+		t.Fatal(err)
+	}
+	edittest.Build(tr, `f0644 /etc/systemd/system/multi-user.target.wants "x"`)
+	_, err := apply(t, tr, only("SSHKEYS", Import))
+	if err == nil || !strings.Contains(err.Error(), "rule SSHKEYS: ") || !strings.Contains(ondisk.HintOf(err), "--disable SSHKEYS") {
+		t.Errorf("%v (hint %q)", err, ondisk.HintOf(err))
 	}
 }
 

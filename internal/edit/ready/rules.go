@@ -120,7 +120,7 @@ var Rules = []Rule{
 		Why:    "there is no partition to grow",
 		Source: "canonical/cloud-init doc/rtd/reference/datasources/wsl.rst"},
 	{ID: "ROOTPW", Import: Error, Publish: Error, Lima: Error, find: rootPassword,
-		About:  "passwords of root, in published images of anyone; mode of /etc/shadow",
+		About:  "passwords of root, in published images of anyone, also locked ones; mode of /etc/shadow",
 		Why:    "WSL asks for no password; a published hash can be cracked, an empty one lets anyone in",
 		Source: "docs build-custom-distro.md, V:485"},
 	{ID: "DISTCONF", Publish: Warn, find: distConf,

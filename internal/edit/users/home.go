@@ -35,7 +35,7 @@ func (a *adder) home() error {
 	if err != nil {
 		return err
 	}
-	a.note(path, fmt.Sprintf("made, with %d entries of /etc/skel", n))
+	a.note(path, fmt.Sprintf("made, with what is in /etc/skel (%d)", n))
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (a *adder) copySkel(home string) (int, error) {
 // mayBecomeRoot lets the user run commands as root: its password is locked, so
 // sudo and doas must not ask for one.
 func (a *adder) mayBecomeRoot() error {
-	dir, base, text := "/etc/sudoers.d", "90-wslimg-"+a.name, a.name+" ALL=(ALL:ALL) NOPASSWD:ALL\n"
+	dir, base, text := sudoersDir, "90-wslimg-"+a.name, a.name+" ALL=(ALL:ALL) NOPASSWD:ALL\n"
 	var perm uint32 = 0o440
 	if _, err := a.t.Lookup("/etc/doas.d"); err == nil && !Executable(a.t, "/usr/bin/sudo") {
 		dir, base, text, perm = "/etc/doas.d", base+".conf", "permit nopass "+a.name+"\n", 0o640
@@ -125,5 +125,35 @@ func (a *adder) mayBecomeRoot() error {
 	if done {
 		a.note(path, "lets "+a.name+" become root without a password")
 	}
+	if err != nil || dir != sudoersDir {
+		return err
+	}
+	return a.includeSudoers()
+}
+
+const sudoersDir = "/etc/sudoers.d"
+
+// includeSudoers makes /etc/sudoers, where there is one, read what is in
+// sudoersDir. The form with # is the one that every version of sudo knows.
+func (a *adder) includeSudoers() error {
+	const path = "/etc/sudoers"
+	b, err := a.t.ReadFile(path, maxFile)
+	if errors.Is(err, tree.ErrNotExist) { // sudo has one elsewhere
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for l := range strings.Lines(string(b)) {
+		f := strings.Fields(l)
+		if len(f) > 1 && (f[0] == "#includedir" || f[0] == "@includedir") && strings.Trim(f[1], `"/`) == strings.Trim(sudoersDir, "/") {
+			return nil
+		}
+	}
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		b = append(b, '\n')
+	}
+	_, err = a.t.Update(path, append(b, "#includedir "+sudoersDir+"\n"...), 0o440)
+	a.note(path, "reads "+sudoersDir)
 	return err
 }

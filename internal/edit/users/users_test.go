@@ -81,6 +81,29 @@ f0644 /etc/group "root:x:0:\nsudo:x:27:other\nshadow:x:42:\ntaken:x:1000:\n"
 	expect(t, tr, "/etc/wsl.conf", "0100644 0:0", "[user]\ndefault=joe\n")
 }
 
+// TestSudoers: what is in sudoers.d counts only where sudoers says so.
+func TestSudoers(t *testing.T) {
+	for have, want := range map[string]string{
+		"root ALL=(ALL) ALL":                         "root ALL=(ALL) ALL\n#includedir /etc/sudoers.d\n",
+		"##includedir /etc/sudoers.d\n":              "##includedir /etc/sudoers.d\n#includedir /etc/sudoers.d\n",
+		"#includedir /etc/sudoers.d\n":               "#includedir /etc/sudoers.d\n",
+		"a\n@includedir \"/etc/sudoers.d/\"\n":       "a\n@includedir \"/etc/sudoers.d/\"\n",
+		"#includedir /etc/sudoers.old\n#include x\n": "#includedir /etc/sudoers.old\n#include x\n#includedir /etc/sudoers.d\n",
+	} {
+		tr := edittest.Debian()
+		if err := tr.WriteFile("/etc/sudoers", []byte(have), 0o440); err != nil {
+			t.Fatal(err)
+		}
+		if err := add(t, tr, "joe"); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, tr, "/etc/sudoers", "0100440 0:0", "")
+		if b, err := tr.ReadFile("/etc/sudoers", maxFile); err != nil || string(b) != want {
+			t.Errorf("%q became %q (%v), want %q", have, b, err, want)
+		}
+	}
+}
+
 func TestAddOnOthers(t *testing.T) {
 	for name, want := range map[string]string{
 		"rhel": "wheel:x:27:joe", "suse": "wheel:x:27:joe", "arch": "wheel:x:27:joe", "ubuntu": "sudo:x:27:joe",

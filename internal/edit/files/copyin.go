@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -99,7 +100,7 @@ func node(host fs.FS, name string) (*tree.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &tree.Node{Mode: uint32(st.Mode().Perm())}
+	n := &tree.Node{Mode: hostMode(st.Mode(), runtime.GOOS)}
 	switch st.Mode().Type() {
 	case 0:
 		n.Mode |= fsys.ModeRegular
@@ -115,6 +116,16 @@ func node(host fs.FS, name string) (*tree.Node, error) {
 		err = fmt.Errorf("%s: is no file, folder or symbolic link (%s)", name, st.Mode().Type())
 	}
 	return n, err
+}
+
+// hostMode is the mode that a file of the host has in the tree. Windows keeps
+// none, and Go says that everyone may write there.
+func hostMode(mode fs.FileMode, goos string) uint32 {
+	perm := uint32(mode.Perm())
+	if goos == "windows" {
+		perm &^= 0o022
+	}
+	return perm
 }
 
 func open(host fs.FS, name string) (io.ReaderAt, error) {

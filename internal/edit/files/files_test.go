@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,21 @@ l /link /home
 		}
 		if ch, err := e.Apply(context.Background(), tr); len(ch) != 0 || err != nil {
 			t.Errorf("%s: again: %v, %v", pattern, ch, err)
+		}
+	}
+}
+
+func TestHostMode(t *testing.T) {
+	for _, c := range []struct {
+		mode fs.FileMode
+		goos string
+		want uint32
+	}{
+		{0o666, "linux", 0o666}, {fs.ModeSetuid | 0o755, "darwin", 0o755},
+		{0o666, "windows", 0o644}, {0o444, "windows", 0o444}, {fs.ModeDir | 0o777, "windows", 0o755},
+	} {
+		if got := hostMode(c.mode, c.goos); got != c.want {
+			t.Errorf("%v on %s: %#o, want %#o", c.mode, c.goos, got, c.want)
 		}
 	}
 }

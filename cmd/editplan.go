@@ -21,15 +21,20 @@ import (
 
 // editPlan is what the flags ask for, checked.
 type editPlan struct {
-	edits []edit.Edit
-	ready ready.Options
-	data  *cloudinit.Data // nil without user data
-	seed  edit.Noter      // the last of edits with user data
+	edits  []edit.Edit
+	copies []*files.Copy // those of edits
+	ready  ready.Options
+	data   *cloudinit.Data // nil without user data
+	seed   edit.Noter      // the last of edits with user data
 }
 
 // review looks at the edited tree.
 func (p *editPlan) review(ctx context.Context, t *tree.Tree) ([]edit.Finding, error) {
-	return ready.Check(ctx, t, p.ready)
+	list, err := ready.Check(ctx, t, p.ready)
+	for _, c := range p.copies {
+		list = append(list, c.Review(t)...)
+	}
+	return list, err
 }
 
 // apply puts the plan into a conversion's options.
@@ -88,7 +93,8 @@ func (f *editFlags) planFiles(p *editPlan) error {
 		if err != nil {
 			return fmt.Errorf("--copy-in: %w", err)
 		}
-		p.edits = append(p.edits, files.CopyIn(spec, src))
+		c := files.CopyIn(spec, src)
+		p.edits, p.copies = append(p.edits, c), append(p.copies, c)
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ func FromFS(host fs.FS, name string) (*tree.Node, error) {
 			if s.name == "." {
 				below = e.Name()
 			}
+			if !fs.ValidPath(below) { // Go opens no such file
+				return nil, fmt.Errorf("%q: the name is no UTF-8", below)
+			}
 			todo = append(todo, step{below, n, e.Name()})
 		}
 	}
@@ -147,21 +150,48 @@ func open(host fs.FS, name string) (io.ReaderAt, error) {
 // A file goes to DST, or into it where that is a directory or ends in "/"; what
 // is in a folder goes into DST. Files that are there are replaced, directories
 // joined; the tree's own symbolic links are followed on the way to DST.
-func CopyIn(sp Spec, src *tree.Node) edit.Edit { return &copyIn{sp, src} }
+func CopyIn(sp Spec, src *tree.Node) *Copy { return &Copy{Spec: sp, src: src} }
 
-type copyIn struct {
+// Copy is the edit that CopyIn returns.
+type Copy struct {
 	Spec
 	src *tree.Node
+	dst string // where the last Apply put src
 }
 
-func (c *copyIn) Name() string { return "copy-in" }
+// Name is that of the flag.
+func (c *Copy) Name() string { return "copy-in" }
 
-func (c *copyIn) Apply(ctx context.Context, t *tree.Tree) ([]edit.Change, error) {
+// Review finds what the last Apply copied and later edits took out again.
+func (c *Copy) Review(t *tree.Tree) []edit.Finding {
+	type step struct {
+		from *tree.Node
+		to   string
+	}
+	for todo := []step{{c.src, c.dst}}; len(todo) > 0; {
+		s := todo[0]
+		todo = todo[1:]
+		if _, err := t.Lstat(s.to); errors.Is(err, tree.ErrNotExist) || errors.Is(err, tree.ErrNotDir) {
+			return []edit.Finding{{
+				Rule: c.Name(), Severity: edit.Warn, Path: s.to, What: "was copied in, and then taken out by a readiness edit",
+				Fix: "copy it to another place, or leave that edit out with --disable RULE (-v lists the edits)",
+			}}
+		}
+		for _, e := range s.from.Entries() {
+			todo = append(todo, step{e.Node, s.to + "/" + e.Name})
+		}
+	}
+	return nil
+}
+
+// Apply copies.
+func (c *Copy) Apply(ctx context.Context, t *tree.Tree) ([]edit.Change, error) {
 	type step struct {
 		from *tree.Node
 		to   string
 	}
 	dst := c.destination(t)
+	c.dst = dst
 	if dst == "" && !c.src.IsDir() {
 		return nil, fmt.Errorf("%s: names no file", fsys.Printable(c.Dst))
 	}
@@ -198,7 +228,7 @@ func (c *copyIn) Apply(ctx context.Context, t *tree.Tree) ([]edit.Change, error)
 	return []edit.Change{{Rule: c.Name(), Path: dst, What: what}}, nil
 }
 
-func (c *copyIn) destination(t *tree.Tree) string {
+func (c *Copy) destination(t *tree.Tree) string {
 	dst := strings.TrimRight(c.Dst, "/")
 	at, err := t.Lookup(c.Dst)
 	if !c.src.IsDir() && (err == nil && at.IsDir() || dst != c.Dst) {
@@ -209,7 +239,7 @@ func (c *copyIn) destination(t *tree.Tree) string {
 }
 
 // put makes one entry and tells whether it changed anything.
-func (c *copyIn) put(t *tree.Tree, from *tree.Node, to string) (bool, error) {
+func (c *Copy) put(t *tree.Tree, from *tree.Node, to string) (bool, error) {
 	if from.IsDir() {
 		if at, err := t.Lookup(to); err == nil && at.IsDir() {
 			return false, nil

@@ -149,9 +149,13 @@ func TestCopyIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ch, err := CopyIn(sp, src).Apply(context.Background(), tr)
+			c := CopyIn(sp, src)
+			ch, err := c.Apply(context.Background(), tr)
 			if err != nil || len(ch) != 1 {
 				t.Fatal(ch, err)
+			}
+			if found := c.Review(tr); len(found) != 0 {
+				t.Errorf("found %+v", found)
 			}
 			after := edittest.Dump(tr)
 			for _, w := range tt.want {
@@ -173,6 +177,26 @@ func TestCopyIn(t *testing.T) {
 	}
 }
 
+func TestCopyTakenOut(t *testing.T) {
+	src, err := FromFS(fstest.MapFS{"dir/sub/b": {}, "dir/a": {}}, "dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"/srv/new", "/srv/new/sub/b"} {
+		tr := edittest.Debian()
+		c := CopyIn(Spec{Src: "dir", Dst: "/srv/new/"}, src)
+		if _, err := c.Apply(context.Background(), tr); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := tr.Remove(gone); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if found := c.Review(tr); len(found) != 1 || found[0].Path != gone {
+			t.Errorf("without %s: found %+v", gone, found)
+		}
+	}
+}
+
 func TestFromRealFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "f"), []byte("data"), 0o600); err != nil {
@@ -188,6 +212,12 @@ func TestFromRealFolder(t *testing.T) {
 	}
 	if _, err := FromFS(os.DirFS(dir), "none"); err == nil {
 		t.Error("a file that is not there was read")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "\xff"), nil, 0o600); err != nil {
+		return // no such names on this system
+	}
+	if _, err := FromFS(os.DirFS(dir), "."); err == nil || !strings.Contains(err.Error(), `"\xff": the name is no UTF-8`) {
+		t.Error(err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // importResult tells what was registered. It is the document that --json prints.
 type importResult struct {
-	*convert.Result          // null fields for an archive
+	*convert.Result          // nil, without fields, for an archive
 	Name            string   `json:"name"`
 	Location        string   `json:"location"`
 	Version         int      `json:"wsl_version,omitempty"` // as asked for

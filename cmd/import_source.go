@@ -10,6 +10,7 @@ import (
 	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/hostfile"
+	imageall "github.com/wslimg/wslimg/internal/image/all"
 	"github.com/wslimg/wslimg/internal/image/wrap"
 	"github.com/wslimg/wslimg/internal/sink/tarball"
 	"github.com/wslimg/wslimg/internal/wsl"
@@ -37,11 +38,7 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 		}
 		is, err := wrap.IsRootfs(io.NewSectionReader(f, 0, f.Size()))
 		if err == nil && is {
-			if flag := im.edit.onlyForImages(); flag != "" {
-				err = usagef("%s: %q is an archive, which is registered as it is", flag, source)
-				return nil, errors.Join(err, f.Close())
-			}
-			if err := im.lint(ctx, source); err != nil {
+			if err := im.acceptArchive(ctx, f); err != nil {
 				return nil, errors.Join(err, f.Close())
 			}
 			return &archive{f}, nil
@@ -67,12 +64,29 @@ func (im *importer) open(ctx context.Context, source string) (importSource, erro
 	return &image{j}, nil
 }
 
+// acceptArchive checks an archive that is to be registered as it is.
+func (im *importer) acceptArchive(ctx context.Context, f *hostfile.File) error {
+	flag := im.edit.onlyForImages()
+	if im.source.volume != "" {
+		flag = "--volume"
+	}
+	if flag != "" {
+		return usagef("%s: %q is an archive, which is registered as it is", flag, f.Name())
+	}
+	o := im.source.options(im.streams)
+	if err := imageall.Verify(ctx, f, o.Image); err != nil {
+		return convert.NameError(f.Name(), err)
+	}
+	o.Image.Digest = "" // has been checked
+	return im.lint(ctx, f.Name(), o)
+}
+
 // lint checks user data against an archive.
-func (im *importer) lint(ctx context.Context, source string) (err error) {
+func (im *importer) lint(ctx context.Context, source string, o convert.OpenOptions) (err error) {
 	if im.edits.seed == nil {
 		return nil
 	}
-	l, err := convert.LoadTree(ctx, source, im.source.options(im.streams))
+	l, err := convert.LoadTree(ctx, source, o)
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
+	"sync"
 
 	"github.com/wslimg/wslimg/internal/archive"
+	"github.com/wslimg/wslimg/internal/hostfile"
+	imageall "github.com/wslimg/wslimg/internal/image/all"
 	"github.com/wslimg/wslimg/internal/image/wrap"
 	"github.com/wslimg/wslimg/internal/ondisk"
 	"github.com/wslimg/wslimg/internal/osinfo"
@@ -59,55 +61,84 @@ func loadArchive(ctx context.Context, name string, opts *OpenOptions) (l *Loaded
 	var seen bytes.Buffer
 	in := opts.Image.Stdin
 	if name != "-" {
-		if st, err := os.Stat(name); err != nil || !st.Mode().IsRegular() {
-			return nil, nil // Open says what is wrong
-		}
-		f, err := os.Open(name)
+		f, err := hostfile.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, nil //nolint:nilerr // Open says what is wrong
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
-		in = f
+		in = io.NewSectionReader(f, 0, f.Size())
 	}
-	tee := &switchTee{r: in, w: &seen}
+	tee := &inputTee{r: in, seen: &seen}
+	if opts.Image.Digest != "" {
+		if tee.sum, err = imageall.NewDigest(opts.Image.Digest); err != nil {
+			return nil, err
+		}
+	}
 	plain, isTar, closer, err := wrap.Plain(tee)
-	if err == nil {
-		defer closer()
-	}
 	if err != nil || !isTar {
+		if err == nil {
+			closer()
+		}
 		opts.Image.Stdin = io.MultiReader(&seen, in)
 		return nil, nil // Open says what is wrong
 	}
-	tee.w = nil
-	seen = bytes.Buffer{}
+	tee.forget()
 	s := &Source{Name: name}
 	t, problems, err := archive.Load(ctx, plain)
-	if err != nil {
+	closer() // it may have read ahead until here
+	switch {
+	case err != nil:
 		return nil, s.wrap(err)
-	}
-	if !isRoot(t) {
-		if name != "-" {
-			return nil, nil // a disk image in a tar, perhaps
+	case isRoot(t):
+		if err := tee.check(); err != nil {
+			return nil, s.wrap(err)
 		}
-		return nil, s.wrap(ondisk.NotFormatf("the archive holds no root filesystem (/etc, and /usr or /bin)"))
+		return &Loaded{Tree: t, OS: osinfo.Detect(t), Archive: true, Problems: problems}, nil
+	case name != "-":
+		return nil, nil // a disk image in a tar, perhaps
 	}
-	return &Loaded{Tree: t, OS: osinfo.Detect(t), Archive: true, Problems: problems}, nil
+	return nil, s.wrap(ondisk.NotFormatf("the archive holds no root filesystem (/etc, and /usr or /bin)"))
 }
 
 func isRoot(t *tree.Tree) bool {
 	return t.Root.Child("etc") != nil && (t.Root.Child("usr") != nil || t.Root.Child("bin") != nil)
 }
 
-// switchTee copies what is read to w as long as there is one.
-type switchTee struct {
-	r io.Reader
-	w io.Writer
+// inputTee keeps what is read until forget, for whoever has to begin again, and
+// its digest. A decompressor may read it in a goroutine of its own.
+type inputTee struct {
+	r    io.Reader
+	mu   sync.Mutex
+	seen *bytes.Buffer
+	sum  *imageall.Digest // nil without a digest to check
 }
 
-func (t *switchTee) Read(p []byte) (int, error) {
+func (t *inputTee) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
-	if t.w != nil && n > 0 {
-		_, _ = t.w.Write(p[:n]) // a bytes.Buffer does not fail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen != nil {
+		t.seen.Write(p[:n])
+	}
+	if t.sum != nil {
+		t.sum.Write(p[:n])
 	}
 	return n, err
+}
+
+func (t *inputTee) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen = nil
+}
+
+// check reads what is left, and compares the digest.
+func (t *inputTee) check() error {
+	if t.sum == nil {
+		return nil
+	}
+	if _, err := io.Copy(io.Discard, t); err != nil {
+		return err
+	}
+	return t.sum.Check()
 }

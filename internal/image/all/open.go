@@ -93,20 +93,26 @@ func openFile(ctx context.Context, img *image.Image, path string, opts Options) 
 	return spooled, err
 }
 
+// Verify checks the digest of file, if opts want one.
+func Verify(ctx context.Context, file *hostfile.File, opts Options) error {
+	if opts.Digest == "" {
+		return nil
+	}
+	sum, err := NewDigest(opts.Digest)
+	if err != nil {
+		return err
+	}
+	source := &source{ctx: ctx, r: io.NewSectionReader(file, 0, file.Size()), total: file.Size(), progress: opts.Progress}
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{source}, make([]byte, copyBuffer)); err != nil {
+		return err
+	}
+	return sum.Check()
+}
+
 // examine checks the digest of file, and tells whether it is wrapped.
 func examine(ctx context.Context, file *hostfile.File, opts Options) (wrapped bool, err error) {
-	if opts.Digest != "" {
-		sum, err := newDigest(opts.Digest)
-		if err != nil {
-			return false, err
-		}
-		source := &source{ctx: ctx, r: io.NewSectionReader(file, 0, file.Size()), total: file.Size(), progress: opts.Progress}
-		if _, err := io.CopyBuffer(sum, struct{ io.Reader }{source}, make([]byte, copyBuffer)); err != nil {
-			return false, err
-		}
-		if err := sum.check(); err != nil {
-			return false, err
-		}
+	if err := Verify(ctx, file, opts); err != nil {
+		return false, err
 	}
 	head := make([]byte, min(wrap.PeekLen, file.Size()))
 	if err := ondisk.ReadFull(file, head, 0, "start of the file"); err != nil {

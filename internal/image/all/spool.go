@@ -24,9 +24,9 @@ const (
 // spool unwraps r, of total bytes if that is known, into a temporary file.
 func spool(ctx context.Context, img *image.Image, r io.Reader, total int64, opts Options) (file *hostfile.File, err error) {
 	in := &source{ctx: ctx, r: r, total: total, progress: opts.Progress}
-	var sum *digest
+	var sum *Digest
 	if opts.Digest != "" {
-		if sum, err = newDigest(opts.Digest); err != nil {
+		if sum, err = NewDigest(opts.Digest); err != nil {
 			return nil, err
 		}
 		in.r = io.TeeReader(r, sum)
@@ -43,7 +43,7 @@ func spool(ctx context.Context, img *image.Image, r io.Reader, total int64, opts
 	if err == nil && sum != nil {
 		// What follows the wrapping belongs to the file too.
 		if _, err = io.Copy(io.Discard, in); err == nil {
-			err = sum.check()
+			err = sum.Check()
 		}
 	}
 	if err != nil {
@@ -75,29 +75,31 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// digest is the hash of a file and what it should be.
-type digest struct {
+// Digest is the hash of a file, of what was written to it so far, and what it
+// should be.
+type Digest struct {
 	hash.Hash
 	want string
 }
 
 // CheckDigest tells whether text can stand in Options.Digest.
 func CheckDigest(text string) error {
-	_, err := newDigest(text)
+	_, err := NewDigest(text)
 	return err
 }
 
-// newDigest takes "sha256:" and 64 hexadecimal digits.
-func newDigest(text string) (*digest, error) {
+// NewDigest takes "sha256:" and 64 hexadecimal digits.
+func NewDigest(text string) (*Digest, error) {
 	algorithm, want, _ := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(want)
 	if algorithm != "sha256" || err != nil || len(raw) != sha256.Size {
 		return nil, fmt.Errorf("digest %q: want sha256: and 64 hexadecimal digits", text)
 	}
-	return &digest{sha256.New(), strings.ToLower(want)}, nil
+	return &Digest{sha256.New(), strings.ToLower(want)}, nil
 }
 
-func (d *digest) check() error {
+// Check tells whether all that was written is what it should be.
+func (d *Digest) Check() error {
 	if got := hex.EncodeToString(d.Sum(nil)); got != d.want {
 		return ondisk.WithHint(fmt.Errorf("digest sha256:%s, want sha256:%s", got, d.want),
 			"the file is damaged or another one than was meant: get it again")

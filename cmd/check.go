@@ -13,7 +13,6 @@ import (
 	"github.com/wslimg/wslimg/internal/edit"
 	"github.com/wslimg/wslimg/internal/edit/cloudinit"
 	"github.com/wslimg/wslimg/internal/edit/ready"
-	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/ui"
 )
 
@@ -82,7 +81,7 @@ func (f *checkFlags) run(ctx context.Context, s streams, name string) (err error
 	defer closing(l, &err)
 	res := checkResult{Path: name, Archive: l.Archive, Profile: p.ready.Profile}
 	if res.Findings, err = findings(ctx, l, p); err != nil {
-		return fmt.Errorf("%s: %w", fsys.Printable(name), err)
+		return convert.NameError(name, err)
 	}
 	if f.json {
 		err = ui.JSON(s.out, res)

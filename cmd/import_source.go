@@ -3,12 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
 	"github.com/wslimg/wslimg/internal/convert"
-	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/hostfile"
 	imageall "github.com/wslimg/wslimg/internal/image/all"
 	"github.com/wslimg/wslimg/internal/image/wrap"
@@ -92,7 +90,7 @@ func (im *importer) lint(ctx context.Context, source string, o convert.OpenOptio
 	}
 	defer closing(l, &err)
 	if _, err := im.edits.seed.Apply(ctx, l.Tree); err != nil { // the tree is read for this alone
-		return fmt.Errorf("%s: %w", fsys.Printable(source), err)
+		return convert.NameError(source, err)
 	}
 	im.res.DataNotes = im.edits.seed.Notes()
 	return nil

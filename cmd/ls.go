@@ -57,7 +57,7 @@ func withTree(ctx context.Context, name string, o convert.OpenOptions, use func(
 	defer closing(src, &err)
 	root, err := src.Root()
 	if err != nil {
-		return fmt.Errorf("%s: %w", fsys.Printable(name), err)
+		return convert.NameError(name, err)
 	}
 	view, err := src.Load(ctx, root)
 	if err != nil {
@@ -67,7 +67,7 @@ func withTree(ctx context.Context, name string, o convert.OpenOptions, use func(
 	if err == nil || errors.Is(err, convert.ErrOutput) { // not the image's fault
 		return err
 	}
-	return fmt.Errorf("%s: %w", fsys.Printable(name), err)
+	return convert.NameError(name, err)
 }
 
 func (f *lsFlags) list(w io.Writer, t *tree.Tree, path string) error {

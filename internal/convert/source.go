@@ -69,14 +69,22 @@ func NameError(name string, err error) error {
 	case *os.LinkError:
 		err = e.Err
 	}
-	return fmt.Errorf("%s: %w", fsys.Printable(name), err)
+	return fmt.Errorf("%s: %w", shown(name), err)
+}
+
+// shown is the name of an image file for messages.
+func shown(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return fsys.Printable(name)
 }
 
 // Close closes the image file.
 func (s *Source) Close() error { return s.Image.Close() }
 
 func (s *Source) wrap(err error) error {
-	return fmt.Errorf("%s: %w", fsys.Printable(s.Name), err)
+	return fmt.Errorf("%s: %w", shown(s.Name), err)
 }
 
 func (s *Source) scan(ctx context.Context) error {

@@ -4,6 +4,7 @@ package osinfo
 import (
 	"bytes"
 	"debug/elf"
+	"fmt"
 	"strings"
 
 	"github.com/wslimg/wslimg/internal/tree"
@@ -75,6 +76,18 @@ var machines = map[elf.Machine]string{
 	elf.EM_RISCV: "riscv64", elf.EM_PPC64: "ppc64le", elf.EM_S390: "s390x",
 }
 
+// machine is never empty: a program for who knows what is one that WSL does not run.
+func machine(m elf.Machine) string {
+	if name, ok := machines[m]; ok {
+		return name
+	}
+	name := strings.ToLower(strings.TrimPrefix(m.String(), "EM_"))
+	if strings.Contains(name, "+") { // a number that has no name
+		return fmt.Sprintf("machine %d", m)
+	}
+	return name
+}
+
 func arch(t *tree.Tree) string {
 	for _, path := range []string{"/bin/sh", "/usr/bin/sh", "/bin/bash", "/bin/busybox", "/sbin/init"} {
 		n, err := t.Lookup(path)
@@ -93,7 +106,7 @@ func arch(t *tree.Tree) string {
 		if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
 			lo, hi = hi, lo
 		}
-		return machines[elf.Machine(lo|hi<<8)]
+		return machine(elf.Machine(lo | hi<<8))
 	}
 	return ""
 }

@@ -60,7 +60,8 @@ func TestArchByByteOrder(t *testing.T) {
 	for head, want := range map[string]string{
 		header(1, 183, 0): "arm64",
 		header(2, 0, 22):  "s390x",
-		header(1, 0, 22):  "", // not a machine in this byte order
+		header(1, 0, 22):  "machine 5632", // the other byte order
+		header(1, 2, 1):   "loongarch",
 	} {
 		tr := sample(t, map[string]string{"/usr/bin/sh": head}, nil)
 		if got := Detect(tr).Arch; got != want {

@@ -39,9 +39,13 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 	if os == "" {
 		os = "unknown system"
 	}
-	fmt.Fprintf(&b, "%s: %s (%s), %s", fsys.Printable(r.Image.Path), fsys.Printable(os), OrDash(r.OS.Arch), r.Image.Format)
+	fmt.Fprintf(&b, "%s: %s (%s), %s", file(r.Image.Path, "standard input"), fsys.Printable(os), OrDash(r.OS.Arch), r.Image.Format)
 	for _, m := range r.Mounts {
-		fmt.Fprintf(&b, "; %s from volume %s (%s)", fsys.Printable(m.Path), m.Volume, m.Filesystem)
+		volume := "volume " + m.Volume
+		if m.Volume == "disk" {
+			volume = "the whole disk"
+		}
+		fmt.Fprintf(&b, "; %s from %s (%s)", fsys.Printable(m.Path), volume, m.Filesystem)
 		if m.Replayed {
 			b.WriteString(", journal replayed")
 		}
@@ -77,9 +81,17 @@ func Result(w io.Writer, r *convert.Result, verbose bool) {
 	}
 	if r.Output != nil {
 		fmt.Fprintf(&b, "%s: %s in %.1f s, sha256:%s\n",
-			fsys.Printable(r.Output.Path), Bytes(r.Output.Bytes), r.Seconds, r.Output.SHA256)
+			file(r.Output.Path, "standard output"), Bytes(r.Output.Bytes), r.Seconds, r.Output.SHA256)
 	}
 	_, _ = io.WriteString(w, b.String())
+}
+
+// file is the name of a file, with what "-" stands for in its place.
+func file(path, standard string) string {
+	if path == "-" {
+		return standard
+	}
+	return fsys.Printable(path)
 }
 
 // Finding is a finding in a line.

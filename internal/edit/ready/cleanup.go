@@ -130,6 +130,11 @@ func cache(s *scan) {
 	}
 	if s.o.Profile == Publish {
 		s.clear("/var/log", func(e tree.Entry) bool { return e.Node.IsRegular() })
+		for _, path := range []string{"/var/lib/cloud/instance", "/var/lib/cloud/instances", "/var/lib/cloud/data"} {
+			if s.lstat(path) != nil {
+				s.remove(path, "holds what cloud-init was told on the old machine, passwords perhaps")
+			}
+		}
 	}
 	for _, path := range []string{"/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret", "/var/lib/random-seed"} {
 		if s.lstat(path) != nil {

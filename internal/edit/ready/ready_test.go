@@ -115,6 +115,8 @@ var cases = []struct {
 	{rule: "CACHE", distro: "debian", finds: "/var/cache/apt/archives", want: []string{"-/var/cache/apt/archives/x.deb", "/var/cache/apt/archives/lock 0100640", "-/var/lib/apt/lists/x_Packages",
 		"/var/log/journal 042755", "-/var/log/journal/0123456789abcdef0123456789abcdef", "-/var/lib/systemd/random-seed", "-/swapfile"}},
 	{rule: "CACHE", distro: "fedora", profile: Publish, finds: "/var/cache/dnf", want: []string{"-/var/cache/libdnf5/x.solv", "-/var/log/messages"}},
+	{rule: "CACHE", distro: "alpine", profile: Publish, lines: "l /var/lib/cloud/instance /var/lib/cloud/instances/i-1\nf0600 /var/lib/cloud/instances/i-1/user-data.txt \"x\"\nf0600 /var/lib/cloud/seed/nocloud/user-data \"y\"",
+		finds: "/var/cache/apk", want: []string{"-/var/lib/cloud/instance", "-/var/lib/cloud/instances/i-1/user-data.txt", "/var/lib/cloud/seed/nocloud/user-data 0100600"}},
 	{rule: "CACHE", distro: "arch", finds: "/var/cache/pacman/pkg"},
 	{rule: "CACHE", distro: "suse", finds: "/var/cache/zypp"},
 	{rule: "CACHE", distro: "alpine", finds: "/var/cache/apk"},

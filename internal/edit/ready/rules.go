@@ -164,7 +164,7 @@ var Rules = []Rule{
 		Why:    "it is of the old machine's run time; WSL mounts over it",
 		Source: "CF:190"},
 	{ID: "CACHE", Import: Info, Publish: Info, Lima: Info, find: cache,
-		About:  "package caches, the journal, the random seed, swap files; in published images logs",
+		About:  "package caches, the journal, the random seed, swap files; in published images logs and what cloud-init was told",
 		Why:    "it only takes room, and the seed must not be shared",
 		Source: "AlmaLinux/wsl-images, runfinch/finch-core rootfs/Dockerfile"},
 	{ID: "XATTR", Import: Warn, Publish: Warn, Lima: Warn, find: xattrs,

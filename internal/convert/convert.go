@@ -173,6 +173,9 @@ func (s *Source) result(v *View) *Result {
 		}
 	}
 	res.Notes = append(res.Notes, v.Notes...)
+	if len(v.Missing) > 0 {
+		res.Losses = append(res.Losses, sink.Loss{Kind: "volume that /etc/fstab mounts", Count: len(v.Missing), First: v.Missing[0]})
+	}
 	return res
 }
 

@@ -26,6 +26,9 @@ type View struct {
 	Tree   *tree.Tree
 	Mounts []Mounted // the root first
 	Notes  []string  // what was left out or done on the way, for the user
+	// Missing are the places of volumes that the system cannot do without and
+	// that were not found: what they hold is not in the tree.
+	Missing []string
 }
 
 // Load reads the tree of root and mounts what its /etc/fstab puts below it.
@@ -103,7 +106,10 @@ func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
 		note("%s (vfat) is not merged: WSL boots without it", fsys.Brief(e.spec))
 		return nil
 	case found == nil:
-		note("%s of /etc/fstab is not in this image", fsys.Brief(e.spec))
+		note("%s of /etc/fstab is not in this image, or not in a form that is read", fsys.Brief(e.spec))
+		if !e.has("nofail") {
+			view.Missing = append(view.Missing, e.file)
+		}
 		return nil
 	case slices.ContainsFunc(view.Mounts, func(m Mounted) bool { return m.Volume == found }):
 		note("%s is part of the tree already, and is not mounted twice", found)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/image"
 	"github.com/wslimg/wslimg/internal/tree"
 	"github.com/wslimg/wslimg/internal/volume"
 )
@@ -71,7 +72,7 @@ func (m memFS) Open(ino fsys.Ino) (io.ReaderAt, error) {
 
 // disk is a source with a volume for each of the filesystems; the first is the root.
 func disk(filesystems ...memFS) *Source {
-	s := &Source{Name: "disk"}
+	s := &Source{Name: "disk", Image: &image.Image{Device: bytes.NewReader(nil)}, Table: &volume.Table{}}
 	for i, fs := range filesystems {
 		dev := bytes.NewReader(nil)
 		s.Volumes = append(s.Volumes, &Volume{
@@ -94,23 +95,28 @@ func TestLoadMounts(t *testing.T) {
 		files  []string // besides /etc/fstab
 		mounts string
 		notes  []string // a part of each
+		loss   string   // "" for none
 	}{
 		"merged": {
 			disk(root("LABEL=root / ext4\nLABEL=home /home ext4\n"), home),
-			[]string{"/home/joe/f"}, "/ /home", nil,
+			[]string{"/home/joe/f"}, "/ /home", nil, "",
 		},
 		"parents first, however they are written": {
 			disk(root("LABEL=varlib /var/lib ext4\nLABEL=var /var/ ext4\nLABEL=home ///home/. ext4\n"), home, vari, varlib),
-			[]string{"/home/joe/f", "/var/lib/dpkg", "/var/log/a"}, "/ /var /home /var/lib", nil,
+			[]string{"/home/joe/f", "/var/lib/dpkg", "/var/log/a"}, "/ /var /home /var/lib", nil, "",
 		},
 		"left out": {
 			disk(root("LABEL=UEFI /boot/efi vfat\nLABEL=data /data ext4\nLABEL=var /var ext4 noauto\n"), home, vari),
 			[]string{"/home/hidden"}, "/",
-			[]string{"LABEL=data of /etc/fstab is not in this image", "LABEL=UEFI (vfat) is not merged", `"home") is left out`, `"var") is left out`},
+			[]string{"LABEL=data of /etc/fstab is not in this image", "LABEL=UEFI (vfat) is not merged", `"home") is left out`, `"var") is left out`}, "/data",
+		},
+		"not needed": {
+			disk(root("LABEL=data /data ext4 defaults,nofail\n")),
+			[]string{"/home/hidden"}, "/", []string{"LABEL=data of /etc/fstab is not in this image"}, "",
 		},
 		"no file": {
 			disk(memFS{"root", map[string]string{"/etc/fstab/x": "", "/usr/": ""}}),
-			[]string{"/etc/fstab/x"}, "/", nil,
+			[]string{"/etc/fstab/x"}, "/", nil, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,6 +140,10 @@ func TestLoadMounts(t *testing.T) {
 			}
 			if got := strings.Join(mounts, " "); got != c.mounts {
 				t.Errorf("mounts %s, want %s", got, c.mounts)
+			}
+			res := c.src.result(view)
+			if loss := strings.Join(view.Missing, " "); loss != c.loss || res.Lossy() != (loss != "") {
+				t.Errorf("losses %+v, want %q", res.Losses, c.loss)
 			}
 			if len(view.Notes) != len(c.notes) {
 				t.Fatalf("notes %q, want %q", view.Notes, c.notes)

@@ -33,6 +33,9 @@ func (s *Source) rootError(format string, args ...any) error {
 		e.list = []string{"no volumes"}
 	}
 	e.list = append(e.list, s.Table.Warnings...) // they may tell why
+	if len(s.Volumes) == 0 {
+		return ondisk.WithHint(e, "compare the size and checksum of the image: it may be cut off")
+	}
 	return ondisk.WithHint(e, "choose one with --volume NUMBER|LABEL|UUID")
 }
 

@@ -1,8 +1,6 @@
 package tarball
 
 import (
-	"slices"
-
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/tree"
 )
@@ -41,14 +39,7 @@ type task struct {
 	done chan struct{} // one token when out or err is set
 }
 
-// maxKept is how large a task's scratch for headers may stay: only tasks of
-// directories and links have more, and they are few.
-const maxKept = 128 << 10
-
 func (t *task) reset() {
-	if cap(t.lit) > maxKept {
-		t.lit = nil
-	}
 	clear(t.pieces) // let go of contents
 	t.pieces, t.lit, t.size, t.out, t.crc, t.err = t.pieces[:0], t.lit[:0], 0, t.out[:0], 0, nil
 }
@@ -87,9 +78,6 @@ func (c *cutter) literal(b []byte) error {
 			return err
 		}
 		n := min(room, len(b))
-		if len(c.cur.lit)+n > max(cap(c.cur.lit), maxKept) { // once, and not by doubling
-			c.cur.lit = slices.Grow(c.cur.lit, target-len(c.cur.lit))
-		}
 		c.cur.lit = append(c.cur.lit, b[:n]...)
 		c.add(piece{n: n, lit: true})
 		b = b[n:]

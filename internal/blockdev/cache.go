@@ -7,11 +7,11 @@ import (
 )
 
 // What a Cache is usually made with: blocks that match qcow2's own clusters,
-// and room for the inode tables that the directories of a level lead to, which
-// those of the next lead to again.
+// and room for the metadata of one allocation group and its neighbours. Twice
+// the room spares half of the reads, but no time.
 const (
 	CacheBlock = 64 << 10
-	CacheBytes = 16 << 20
+	CacheBytes = 8 << 20
 )
 
 // NewCache puts a cache of limit bytes in blocks of block bytes before dev;

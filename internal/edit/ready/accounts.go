@@ -140,7 +140,7 @@ func noUser(s *scan) {
 	case has && users.CheckName(a.Name) == nil:
 		s.setConf("user.default", a.Name, "no default user is set, uid 1000 is "+a.Name)
 	case !has && s.o.Profile == Import:
-		s.note("/etc/passwd", "there is no ordinary user, every shell is root's", "make one with --user NAME")
+		s.note("/etc/passwd", "nobody has uid 1000, every shell is root's", "make the default user, or choose one that is there, with --user NAME")
 	}
 }
 

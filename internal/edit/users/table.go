@@ -188,10 +188,6 @@ func account(r []string) (Account, bool) {
 	return a, err1 == nil && err2 == nil
 }
 
-// Human tells whether the account is one that a person logs in with: from
-// FirstUID on, below the ids that systemd and nobody use.
-func (a Account) Human() bool { return a.UID >= FirstUID && a.UID < 60000 }
-
 // FirstUID is the id of the first ordinary user, login.defs(5) UID_MIN, and the
 // one that WSL's users have on the Windows side.
 const FirstUID = 1000

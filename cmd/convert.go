@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -94,8 +95,21 @@ func (f *convertFlags) options(s streams, name, out string) (convert.Options, er
 		return o, usagef("standard output is a terminal: give a file, or a pipe")
 	case name == "-" && isTerminal(s.in):
 		return o, usagef("standard input is a terminal: give a file, or a pipe")
+	case sameFile(name, out):
+		return o, usagef("OUT %q is the image itself", out)
 	}
 	return o, nil
+}
+
+// sameFile tells whether two names lead to one file; those of which there is
+// none are told about by others.
+func sameFile(a, b string) bool {
+	sa, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	sb, err := os.Stat(b)
+	return err == nil && sa.Mode().IsRegular() && os.SameFile(sa, sb)
 }
 
 func (f *convertFlags) convert(ctx context.Context, s streams, name, out string, o convert.Options, p ui.Progress) (*convert.Result, error) {

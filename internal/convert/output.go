@@ -56,6 +56,8 @@ func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 	switch st, err := os.Stat(path); {
 	case err == nil && st.IsDir():
 		return fail(errors.New("is a directory"))
+	case err == nil && isBlockDevice(st.Mode()) && !opts.Force:
+		return fail(ondisk.WithHint(errors.New("is a block device"), "write over what is on it with --force"))
 	case err == nil && !st.Mode().IsRegular():
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
@@ -75,6 +77,10 @@ func CreateOutput(path string, opts OutputOptions) (*Output, error) {
 		return fail(err)
 	}
 	return &Output{file: f, path: path, temp: f.Name()}, nil
+}
+
+func isBlockDevice(mode fs.FileMode) bool {
+	return mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0
 }
 
 // createTemp makes a new file beside path. os.CreateTemp would fix the mode

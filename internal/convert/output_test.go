@@ -2,6 +2,7 @@ package convert
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -111,6 +112,16 @@ func TestCheckWindowsName(t *testing.T) {
 	} {
 		if checkWindowsName(name) == nil {
 			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+func TestBlockDevice(t *testing.T) {
+	for mode, want := range map[fs.FileMode]bool{
+		fs.ModeDevice | 0o600: true, fs.ModeDevice | fs.ModeCharDevice | 0o666: false, fs.ModeNamedPipe: false, 0o644: false,
+	} {
+		if got := isBlockDevice(mode); got != want {
+			t.Errorf("%v: %v, want %v", mode, got, want)
 		}
 	}
 }

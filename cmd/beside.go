@@ -35,6 +35,7 @@ type besides struct {
 	out   string
 	name  string // of the distribution
 	files []besideFile
+	list  *convert.Output // the catalogue, nil if there is none
 }
 
 type besideFile struct {
@@ -53,6 +54,12 @@ func (f *besideFlags) start(out, name string, plan *editPlan, force bool) (*besi
 	}
 	if b.name == "" {
 		b.name = stem(out)
+	}
+	if f.manifest != "" {
+		var err error
+		if b.list, err = convert.CreateOutput(f.manifest, convert.OutputOptions{Force: true}); err != nil {
+			return nil, err
+		}
 	}
 	for _, h := range plan.hostFiles(b.name) {
 		if out == "-" {
@@ -74,6 +81,10 @@ func (b *besides) discard() error {
 		err = errors.Join(err, f.out.Discard())
 	}
 	b.files = nil
+	if b.list != nil {
+		err = errors.Join(err, b.list.Discard())
+		b.list = nil
+	}
 	return err
 }
 
@@ -90,27 +101,23 @@ func (b *besides) commit(res *convert.Result) error {
 		}
 		res.Notes = append(res.Notes, fmt.Sprintf(`copy %s to the folder %%USERPROFILE%%\.cloud-init; it is for the distribution called %s`, f.path, b.name))
 	}
-	if b.f.manifest == "" {
+	if b.list == nil {
 		return nil
 	}
 	text, err := b.catalogue(res.OS, res.Output.SHA256)
+	if err == nil {
+		_, err = b.list.Write(text)
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, b.discard())
 	}
-	o, err := convert.CreateOutput(b.f.manifest, convert.OutputOptions{Force: true})
-	if err != nil {
-		return err
-	}
-	if _, err := o.Write(text); err != nil {
-		return errors.Join(err, o.Discard())
-	}
-	return o.Commit()
+	return b.list.Commit()
 }
 
 // accept refuses, before the work begins, what the catalogue would not take
 // after it.
 func (b *besides) accept(_ *tree.Tree, info osinfo.Info) error {
-	if b.f.manifest == "" {
+	if b.list == nil {
 		return nil
 	}
 	_, err := b.catalogue(info, strings.Repeat("0", 2*sha256.Size))

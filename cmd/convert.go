@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wslimg/wslimg/internal/convert"
 	"github.com/wslimg/wslimg/internal/edit/cloudinit"
+	"github.com/wslimg/wslimg/internal/edit/ready"
 	"github.com/wslimg/wslimg/internal/ui"
 )
 
@@ -95,6 +98,8 @@ func (f *convertFlags) options(s streams, name, out string) (convert.Options, er
 		return o, usagef("standard output is a terminal: give a file, or a pipe")
 	case name == "-" && isTerminal(s.in):
 		return o, usagef("standard input is a terminal: give a file, or a pipe")
+	case f.edit.profile == string(ready.Lima) && strings.EqualFold(filepath.Ext(out), ".wsl"):
+		return o, usagef("--profile lima: Lima takes no .wsl file; name OUT %s.tar.gz", stem(out))
 	case sameFile(name, out):
 		return o, usagef("OUT %q is the image itself", out)
 	}

@@ -39,7 +39,7 @@ func (e *Entry) check() error {
 	case err != nil || len(sum) != 32:
 		return fmt.Errorf("%q is no SHA-256 digest in hex", e.SHA256)
 	case !strings.HasSuffix(e.URL, ".wsl"):
-		return ondisk.WithHint(fmt.Errorf("URL %q does not end in .wsl", e.URL), "name the output file NAME.wsl")
+		return ondisk.WithHint(fmt.Errorf("URL %q does not end in .wsl", e.URL), "name the file NAME.wsl where it is published")
 	}
 	return nil
 }

@@ -6,61 +6,52 @@ import (
 	"github.com/wslimg/wslimg/internal/ondisk"
 )
 
-// Facts of the hash tree over the blocks of an attribute fork
-// (struct xfs_da_intnode) and of its leaves (struct xfs_attr_leafblock).
+// Facts of the leaves of attributes' tree, struct xfs_attr_leafblock.
 const (
-	nodeMagic       = 0xfebe
-	nodeMagicV5     = 0x3ebe
 	attrLeafMagic   = 0xfbee
 	attrLeafMagicV5 = 0x3bee
 
-	nodeHeader       = 16
-	nodeHeaderV5     = 64
 	attrLeafHeader   = 32
 	attrLeafHeaderV5 = 80
-	maxNodeLevel     = 5
 )
 
-// blocks reads attributes kept in blocks: down the tree's left edge, then from
-// leaf to leaf by their links.
+// blocks reads attributes kept in blocks. The kernel finds one by the tree,
+// and lists all from leaf to leaf by their links: both must lead to the same.
 func (l *attrList) blocks() error {
 	list, err := l.fs.extents(l.d, &l.d.attr)
 	if err != nil {
 		return err
 	}
-	var mapped uint64
-	for _, e := range list {
-		mapped += e.n
-	}
 	buf := l.fs.buffer(l.fs.sb.blockSize)
 	defer l.fs.release(buf)
 	b := *buf
-	at, err := l.firstLeaf(list, b)
-	if err != nil {
-		return err
+	tree := hashTree{v5: l.fs.sb.v5, what: "attribute tree"}
+	for _, e := range list {
+		tree.most += e.n
 	}
-	var back uint32
-	for ; ; mapped-- {
+	tree.read = func(at uint32) ([]byte, int64, error) {
 		off, err := l.readBlock(list, at, b)
-		if err != nil {
-			return err
-		}
+		return b, off, err
+	}
+	var back, forward uint32
+	var last int64
+	err = tree.leaves(func(b []byte, off int64, r hashRange) error {
 		if magic := be.Uint16(b[8:]); magic != l.magic(attrLeafMagic, attrLeafMagicV5) {
 			return ondisk.Corruptf(off+8, "attribute leaf magic %#x", magic)
 		}
 		if got := be.Uint32(b[4:]); got != back {
-			return ondisk.Corruptf(off+4, "attribute leaf: the one before is %#x, came from %#x", got, back)
+			return ondisk.Corruptf(off+4, "attribute leaf: the one before is %#x, want %#x", got, back)
 		}
-		if mapped == 0 {
-			return ondisk.Corruptf(off, "attribute leaves form a loop")
+		if last != 0 && forward != r.at {
+			return ondisk.Corruptf(last, "attribute leaf: the next is %#x, want %#x", forward, r.at)
 		}
-		if err := l.leaf(list, b, off); err != nil {
-			return err
-		}
-		if back, at = at, be.Uint32(b); at == 0 {
-			return nil
-		}
+		back, forward, last = r.at, be.Uint32(b), off
+		return l.leaf(list, b, off, r)
+	})
+	if err == nil && forward != 0 {
+		err = ondisk.Corruptf(last, "last attribute leaf: the next is %#x", forward)
 	}
+	return err
 }
 
 func (l *attrList) magic(v4, v5 uint16) uint16 {
@@ -68,35 +59,6 @@ func (l *attrList) magic(v4, v5 uint16) uint16 {
 		return v5
 	}
 	return v4
-}
-
-// firstLeaf descends from file block 0 to the leftmost leaf.
-func (l *attrList) firstLeaf(list []extent, b []byte) (uint32, error) {
-	at, want := uint32(0), -1
-	for {
-		off, err := l.readBlock(list, at, b)
-		if err != nil {
-			return 0, err
-		}
-		if be.Uint16(b[8:]) != l.magic(nodeMagic, nodeMagicV5) {
-			if want > 0 {
-				return 0, ondisk.Corruptf(off, "attribute tree: no node at level %d", want)
-			}
-			return at, nil
-		}
-		count, level, header := 12, 14, nodeHeader
-		if l.fs.sb.v5 {
-			count, level, header = 56, 58, nodeHeaderV5
-		}
-		n, have := int(be.Uint16(b[count:])), int(be.Uint16(b[level:]))
-		if have < 1 || have > maxNodeLevel || want >= 0 && have != want || n < 1 || n > (len(b)-header)/8 {
-			return 0, ondisk.Corruptf(off, "attribute tree: node of level %d with %d children", have, n)
-		}
-		at, want = be.Uint32(b[header+4:]), have-1
-		if want == 0 {
-			return at, nil
-		}
-	}
 }
 
 // readBlock reads block at of the attribute fork into b and checks whose it is.
@@ -118,8 +80,8 @@ func (l *attrList) readForkBlock(list []extent, at uint64, b []byte, what string
 	return off, ondisk.ReadFull(l.fs.dev, b, off, what)
 }
 
-// leaf reads the entries of one leaf.
-func (l *attrList) leaf(list []extent, b []byte, off int64) error {
+// leaf reads the entries of one leaf, which r leads to.
+func (l *attrList) leaf(list []extent, b []byte, off int64, r hashRange) error {
 	counts, header := 12, attrLeafHeader
 	if l.fs.sb.v5 {
 		counts, header = 56, attrLeafHeaderV5
@@ -139,6 +101,9 @@ func (l *attrList) leaf(list []extent, b []byte, off int64) error {
 			return ondisk.Corruptf(off+int64(header+i*8), "attribute leaf: entry %d is out of order", i)
 		}
 		last = hash
+		if err := r.check(hash, off+int64(header+i*8), "attribute leaf"); err != nil {
+			return err
+		}
 		at, flags := int(be.Uint16(e[4:])), e[6]
 		if at < firstUsed || at > len(b)-3 {
 			return ondisk.Corruptf(off+int64(header+i*8), "attribute leaf: name at %#x", at)

@@ -73,7 +73,6 @@ const (
 
 	dirLeafHeader   = 16
 	dirLeafHeaderV5 = 64
-	dirFreeOffset   = 2 * dirLeafOffset // where the index of free space begins
 )
 
 // hashedEntry is what an index leaf holds of an entry: hash above place.
@@ -88,8 +87,17 @@ func (w *dirWalk) checkIndex(list []extent) error {
 	left := len(w.met)
 	buf := w.fs.buffer(sb.dirBlocks << sb.blockLog)
 	defer w.fs.release(buf)
-	for len(list) > 0 && list[0].off < dirFreeOffset>>sb.blockLog {
-		leaf, off, err := w.readLeaf(&list, *buf)
+	b := *buf
+	tree := hashTree{v5: sb.v5, what: "directory index", root: uint32(int64(dirLeafOffset) >> sb.blockLog)}
+	for _, e := range list {
+		tree.most += e.n
+	}
+	tree.read = func(at uint32) ([]byte, int64, error) {
+		off, err := w.readIndex(list, uint64(at), b)
+		return b, off, err
+	}
+	err := tree.leaves(func(b []byte, off int64, r hashRange) error {
+		leaf, off, err := w.leaf(b, off)
 		if err != nil {
 			return err
 		}
@@ -98,6 +106,9 @@ func (w *dirWalk) checkIndex(list []extent) error {
 			if uint32(e) == 0 {
 				continue // removed
 			}
+			if err := r.check(uint32(e>>32), off, "directory index"); err != nil {
+				return err
+			}
 			i, found := slices.BinarySearch(w.met, e)
 			if !found || led[i] {
 				return ondisk.Corruptf(off, "directory index: hash %#x leads to %#x, which has another or is met twice", uint64(e)>>32, uint32(e))
@@ -105,6 +116,10 @@ func (w *dirWalk) checkIndex(list []extent) error {
 			led[i] = true
 			left--
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if left != 0 {
 		return ondisk.Corruptf(w.dir.off, "directory index: lacks %d of %d entries", left, len(w.met))
@@ -112,35 +127,40 @@ func (w *dirWalk) checkIndex(list []extent) error {
 	return nil
 }
 
-// readLeaf reads the next block of the index through b. It returns its
-// entries, none for a node, and their place on the volume.
-func (w *dirWalk) readLeaf(list *[]extent, b []byte) (entries []byte, off int64, err error) {
-	off, stale, err := w.fs.readMapped(list, b, "directory index block")
-	if err != nil {
-		return nil, off, err
+// readIndex reads block at of the index, which list maps, into b.
+func (w *dirWalk) readIndex(list []extent, at uint64, b []byte) (int64, error) {
+	i := sort.Search(len(list), func(i int) bool { return list[i].end() > at })
+	if i == len(list) || list[i].off > at {
+		return ondisk.NoOffset, ondisk.Corruptf(w.dir.off, "directory index: file block %#x has no place", at)
 	}
-	node, leaf1, leafN, header, count := nodeMagic, dirLeaf1Magic, dirLeafNMagic, dirLeafHeader, 12
+	parts := slices.Clone(list[i:min(i+int(w.fs.sb.dirBlocks), len(list))]) // readMapped takes of them
+	skip := at - parts[0].off
+	parts[0].off, parts[0].start, parts[0].n = at, parts[0].start+skip, parts[0].n-skip
+	off, stale, err := w.fs.readMapped(&parts, b, "directory index block")
+	if err != nil || !w.fs.sb.v5 {
+		return off, err
+	}
+	if stale {
+		return off, w.fs.checkOwner(b, off, daSelf, w.dir.ino, "directory index block")
+	}
+	return off, w.fs.checkSelf(b, off, daSelf, w.dir.ino, "directory index block")
+}
+
+// leaf returns the entries of leaf b, read from byte off, and their place on
+// the volume.
+func (w *dirWalk) leaf(b []byte, off int64) (dirIndex, int64, error) {
+	leaf1, leafN, header, count := dirLeaf1Magic, dirLeafNMagic, dirLeafHeader, 12
 	if w.fs.sb.v5 {
-		node, leaf1, leafN, header, count = nodeMagicV5, dirLeaf1MagicV5, dirLeafNMagicV5, dirLeafHeaderV5, 56
-		check := w.fs.checkSelf
-		if stale {
-			check = w.fs.checkOwner
-		}
-		if err := check(b, off, daSelf, w.dir.ino, "directory index block"); err != nil {
-			return nil, off, err
-		}
+		leaf1, leafN, header, count = dirLeaf1MagicV5, dirLeafNMagicV5, dirLeafHeaderV5, 56
 	}
-	switch magic := int(be.Uint16(b[8:])); magic {
-	case node:
-		return nil, off, nil
-	case leaf1, leafN:
-	default:
+	if magic := int(be.Uint16(b[8:])); magic != leaf1 && magic != leafN {
 		return nil, off, ondisk.Corruptf(off+8, "directory index block magic %#x", magic)
 	}
-	n := int(be.Uint16(b[count:]))
+	n, stale := int(be.Uint16(b[count:])), be.Uint16(b[count+2:])
 	if n > (len(b)-header)/8 {
 		return nil, off, ondisk.Corruptf(off+int64(count), "directory index block: %d entries", n)
 	}
-	entries, stale16 := b[header:header+8*n], be.Uint16(b[count+2:])
-	return entries, off + int64(header), dirIndex(entries).check(uint32(stale16), off+int64(header))
+	entries := dirIndex(b[header : header+8*n])
+	off += int64(header)
+	return entries, off, entries.check(uint32(stale), off)
 }

@@ -170,7 +170,7 @@ func FuzzAttrLeaf(f *testing.F) {
 			return
 		}
 		l := attrList{fs: fs, d: &dinode{ino: 1}}
-		checkError(t, l.leaf([]extent{{off: 0, start: 100, n: 1000}}, b[:min(len(b), 65536)], 0))
+		checkError(t, l.leaf([]extent{{off: 0, start: 100, n: 1000}}, b[:min(len(b), 65536)], 0, hashRange{high: 1<<32 - 1}))
 	})
 }
 

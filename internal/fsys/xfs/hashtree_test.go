@@ -99,11 +99,13 @@ func TestWrongTree(t *testing.T) {
 	first, second := uint64(be.Uint32(image[node+nodeHeader+4:])), be.Uint32(image[node+nodeHeader+12:])
 	leaf := place(d, &d.attr, first)
 	next := place(d, &d.attr, uint64(second))
+	end := place(d, &d.attr, uint64(be.Uint32(image[node+nodeHeader+8*int64(be.Uint16(image[node+12:]))-4:])))
 	verify(t, image, []verifyCase{
 		{"lower", []edit{{node + nodeHeader, make([]byte, 4)}}, "attribute leaf: hash "},
 		{"higher", []edit{{node + nodeHeader, image[node+nodeHeader+8 : node+nodeHeader+12]}}, "attribute leaf: hash "},
 		{"child", []edit{{node + nodeHeader + 4, beBytes(uint64(second), 4)}}, "attribute leaf: "},
 		{"next", []edit{{leaf, make([]byte, 4)}}, "attribute leaf: the next is 0x0, want "},
+		{"no end", []edit{{end, beBytes(first, 4)}}, "last attribute leaf: the next is "},
 		{"before", []edit{{next + 4, make([]byte, 4)}}, "attribute leaf: the one before is 0x0, want "},
 	}, func(fs *FS) error { return inodeError(fs, fsys.Ino(d.ino)) })
 

@@ -112,8 +112,8 @@ func (d *dinode) checkNamed(sb *superblock, b []byte) error {
 
 func (fs *FS) drop(d *dinode) { fs.inodes.Put(d) }
 
-// decode checks identity and core of the inode in b, and of one that is in use
-// the forks, as the kernel does (xfs_dinode_verify).
+// decode checks identity and core of the inode in b, and of one that can have a
+// name the forks, as the kernel does (xfs_dinode_verify).
 func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	if got := be.Uint16(b); got != inodeMagic {
 		return ondisk.Corruptf(d.off, "magic %#x, want %#x", got, inodeMagic)
@@ -142,8 +142,8 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 	if version == 1 {
 		d.link = uint32(be.Uint16(b[6:])) // di_onlink
 	}
-	if d.mode == 0 {
-		return nil
+	if d.checkNamed(sb, b) != nil {
+		return nil // it may have forks that others have not; nobody reads it
 	}
 	size := be.Uint64(b[56:])
 	if size > math.MaxInt64 {

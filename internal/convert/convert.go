@@ -161,7 +161,7 @@ func write(ctx context.Context, t *tree.Tree, o tarball.Options, w io.Writer, re
 func (s *Source) result(v *View) *Result {
 	res := &Result{
 		Image: s.info(), OS: osinfo.Detect(v.Tree), Notes: s.Notes(),
-		Changes: []edit.Change{}, Findings: []edit.Finding{}, Losses: []sink.Loss{}, // [] in JSON, not null
+		Entries: map[string]int{}, Changes: []edit.Change{}, Findings: []edit.Finding{}, Losses: []sink.Loss{}, // [] and {} in JSON, not null
 	}
 	for _, m := range v.Mounts {
 		res.Mounts = append(res.Mounts, m.info())

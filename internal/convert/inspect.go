@@ -41,7 +41,7 @@ type VolumeInfo struct {
 // Inspect looks at all volumes and reads the tree of the root. An image
 // without a single root is described as far as it goes.
 func (s *Source) Inspect(ctx context.Context) (*Inspection, error) {
-	r := &Inspection{Image: s.info(), Notes: s.Notes(), Findings: []edit.Finding{}}
+	r := &Inspection{Image: s.info(), Volumes: []VolumeInfo{}, Notes: s.Notes(), Findings: []edit.Finding{}}
 	for _, v := range s.Volumes {
 		r.Volumes = append(r.Volumes, v.info())
 	}
@@ -65,11 +65,11 @@ func (s *Source) Inspect(ctx context.Context) (*Inspection, error) {
 func (v *Volume) info() VolumeInfo {
 	i := VolumeInfo{
 		Volume: v.ID(), Start: v.Start, Size: v.Size(), Type: v.Type,
-		PartLabel: v.PartLabel, PartUUID: v.PartUUID, Filesystem: v.Kind, UUID: v.UUID,
+		PartLabel: v.PartLabel, PartUUID: v.PartUUID, Filesystem: v.Kind, UUID: v.UUID, Features: []string{},
 	}
 	if v.FS != nil {
 		f := v.FS.Info()
-		i.Label, i.Features = f.Label, f.Features
+		i.Label, i.Features = f.Label, append(i.Features, f.Features...)
 	}
 	if v.Err != nil && !errors.Is(v.Err, ondisk.ErrNotFormat) && !notRoots[v.Kind] {
 		i.Error = v.Err.Error()

@@ -53,7 +53,7 @@ func untar(w io.Writer, r io.Reader) error {
 			return corruptTar(err)
 		}
 		if root.saw(h.Name) {
-			return ondisk.WithHint(ondisk.Unsupportedf("holds a root filesystem already, not a disk image"), "wslimg import and wslimg check take it as it is")
+			return ondisk.WithHint(ondisk.Unsupportedf("holds a root filesystem already, not a disk image"), "wslimg check takes it as it is and, from a file, wslimg import")
 		}
 		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse {
 			continue

@@ -91,15 +91,20 @@ func kernelDigest(path string, size int64) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	return Digest(f, size, func(off int64) (int64, int64) {
+	var bad error
+	sum, err := Digest(f, size, func(off int64) (start, end int64) {
 		start, err := unix.Seek(int(f.Fd()), off, unix.SEEK_DATA)
-		if err != nil {
-			return size, size
+		if err == nil {
+			end, err = unix.Seek(int(f.Fd()), start, unix.SEEK_HOLE)
 		}
-		end, err := unix.Seek(int(f.Fd()), start, unix.SEEK_HOLE)
-		if err != nil {
-			return start, size
+		switch {
+		case errors.Is(err, unix.ENXIO): // no data from here on
+			return size, size
+		case err != nil: // a file that cannot be read is not one of zeros
+			bad = err
+			return size, size
 		}
 		return start, end
 	})
+	return sum, errors.Join(bad, err)
 }

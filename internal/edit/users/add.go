@@ -126,7 +126,7 @@ func (a *adder) run() error {
 			a.note(f.path, "entry of "+a.name)
 		}
 	}
-	if err := a.home(); err != nil {
+	if err := a.home(fresh); err != nil {
 		return err
 	}
 	return a.mayBecomeRoot()

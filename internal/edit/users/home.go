@@ -11,9 +11,13 @@ import (
 	"github.com/wslimg/wslimg/internal/tree"
 )
 
-// home makes the home directory out of /etc/skel; one that exists is left alone.
-func (a *adder) home() error {
+// home makes the home directory out of /etc/skel. One that exists is left alone,
+// unless it is root's and the user new: then --copy-in made it on the way.
+func (a *adder) home(fresh bool) error {
 	path := a.account.Home
+	if n, err := a.t.Lstat(path); err == nil && fresh && n.IsDir() && n.UID == 0 {
+		return a.adopt(path, n)
+	}
 	if _, err := a.t.Lookup(path); !errors.Is(err, tree.ErrNotExist) {
 		return err
 	}
@@ -31,6 +35,28 @@ func (a *adder) home() error {
 	if err := a.t.Put(path, &tree.Node{Mode: fsys.ModeDir | mode, UID: a.account.UID, GID: a.account.GID}); err != nil {
 		return err
 	}
+	return a.fill(path)
+}
+
+// adopt makes a home that root has, and the directories in it, the user's.
+func (a *adder) adopt(path string, home *tree.Node) error {
+	mode, err := a.homeMode()
+	if err != nil {
+		return err
+	}
+	home.Mode = fsys.ModeDir | mode
+	below := &tree.Tree{Root: home}
+	_ = below.Walk(func(_ string, n *tree.Node) error { // visit never fails
+		if n.IsDir() && n.UID == 0 {
+			n.UID, n.GID = a.account.UID, a.account.GID
+		}
+		return nil
+	})
+	return a.fill(path)
+}
+
+// fill copies what the home directory path starts with.
+func (a *adder) fill(path string) error {
 	n, err := a.copySkel(path)
 	if err != nil {
 		return err
@@ -63,6 +89,7 @@ func (a *adder) homeMode() (uint32, error) {
 // maxSkel bounds what a home directory starts with.
 const maxSkel = 10000
 
+// copySkel copies what the home does not have yet.
 func (a *adder) copySkel(home string) (int, error) {
 	skel, err := a.t.Lookup("/etc/skel")
 	if errors.Is(err, tree.ErrNotExist) || err == nil && !skel.IsDir() {
@@ -91,6 +118,12 @@ func (a *adder) copySkel(home string) (int, error) {
 				return 0, fmt.Errorf("/etc/skel: more than %d entries", maxSkel)
 			}
 			to := s.to + "/" + e.Name
+			if old, err := a.t.Lstat(to); err == nil {
+				if old.IsDir() && e.Node.IsDir() {
+					todo = append(todo, step{e.Node, to})
+				}
+				continue
+			}
 			c := &tree.Node{
 				Mode: e.Node.Mode, UID: a.account.UID, GID: a.account.GID, Rdev: e.Node.Rdev,
 				Target: e.Node.Target, Content: e.Node.Content, Xattrs: slices.Clone(e.Node.Xattrs),

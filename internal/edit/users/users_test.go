@@ -104,6 +104,37 @@ func TestSudoers(t *testing.T) {
 	}
 }
 
+// A home that --copy-in has made is the new user's all the same.
+func TestHomeThatIsThere(t *testing.T) {
+	tr := edittest.Build(edittest.Debian(), `
+f0644:1000:1000 /home/joe/.config/app/conf "x"
+f0600 /home/joe/.bashrc "mine"
+`)
+	if err := add(t, tr, "joe"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tr, "/home/joe", "040700 1000:1000", "")
+	expect(t, tr, "/home/joe/.config", "040755 1000:1000", "")
+	expect(t, tr, "/home/joe/.config/app/conf", "0100644 1000:1000", "x")
+	expect(t, tr, "/home/joe/.config/x", "0100600 1000:1000", "x")
+	expect(t, tr, "/home/joe/.bashrc", "0100600 0:0", "mine")
+	expect(t, tr, "/home/joe/.profile", "0100644 1000:1000", "# profile\n")
+
+	tr = edittest.Build(edittest.Debian(), "l /home/joe /etc\n") // a link is left alone
+	if err := add(t, tr, "joe"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tr, "/etc", "040755 0:0", "")
+	tr = edittest.Build(edittest.Debian(), "d0750:1001:1001 /home/joe\n") // someone else's
+	if err := add(t, tr, "joe"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tr, "/home/joe", "040750 1001:1001", "")
+	if _, err := tr.Lookup("/home/joe/.profile"); err == nil {
+		t.Error("the home of someone else was filled")
+	}
+}
+
 func TestAddOnOthers(t *testing.T) {
 	for name, want := range map[string]string{
 		"rhel": "wheel:x:27:joe", "suse": "wheel:x:27:joe", "arch": "wheel:x:27:joe", "ubuntu": "sudo:x:27:joe",

@@ -188,14 +188,20 @@ func (s *Source) Notes() []string {
 func estimate(t *tree.Tree) int64 {
 	const perEntry = 1024 // header and padding
 	var total int64
-	// The visit has no error.
-	_ = t.Walk(func(_ string, n *tree.Node) error {
-		total += perEntry
-		if n.Content != nil && n.Links > 0 {
-			total += stored(n.Content) / int64(n.Links) // of all names, once
+	// No Walk, which makes paths.
+	for todo := [][]tree.Entry{{{Node: t.Root}}}; len(todo) > 0; {
+		entries := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, e := range entries {
+			total += perEntry
+			if c := e.Node.Content; c != nil {
+				total += stored(c) / int64(max(e.Node.Links, 1)) // of all names, once
+			}
+			if below := e.Node.Entries(); len(below) > 0 {
+				todo = append(todo, below)
+			}
 		}
-		return nil
-	})
+	}
 	return total
 }
 

@@ -87,13 +87,24 @@ func (t *Tree) Items(o Order) []*Item {
 func sortByPlace(items []*Item) {
 	type placed struct {
 		place
+		i  int // keeps the order of items that share a place
 		it *Item
 	}
 	all := make([]placed, len(items))
 	for i, it := range items {
-		all[i] = placed{diskPlace(it), it}
+		all[i] = placed{diskPlace(it), i, it}
 	}
-	slices.SortStableFunc(all, func(a, b placed) int { return a.compare(b.place) })
+	slices.SortFunc(all, func(a, b placed) int {
+		switch {
+		case a.class != b.class:
+			return cmp.Compare(a.class, b.class)
+		case a.volume != b.volume:
+			return cmp.Compare(a.volume, b.volume)
+		case a.phys != b.phys:
+			return cmp.Compare(a.phys, b.phys)
+		}
+		return a.i - b.i
+	})
 	for i := range all {
 		items[i] = all[i].it
 	}
@@ -113,12 +124,10 @@ func diskPlace(it *Item) place {
 		return place{class: 3}
 	case n.IsDir():
 		return place{class: 0}
-	case n.IsRegular() && n.Content != nil && n.Content.FirstPhys() >= 0:
-		return place{class: 1, volume: uint32(n.Content.Volume), phys: n.Content.FirstPhys()}
+	case n.IsRegular() && n.Content != nil:
+		if phys := n.Content.FirstPhys(); phys >= 0 {
+			return place{class: 1, volume: uint32(n.Content.Volume), phys: phys}
+		}
 	}
 	return place{class: 2}
-}
-
-func (a place) compare(b place) int {
-	return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.volume, b.volume), cmp.Compare(a.phys, b.phys))
 }

@@ -35,7 +35,8 @@ func run(ctx context.Context, p pipeline) error {
 
 	free := make(chan *task, p.jobs+1)
 	for range cap(free) {
-		free <- &task{done: make(chan struct{}, 1)}
+		// The first tasks are headers alone: room for them at once, not by doubling.
+		free <- &task{done: make(chan struct{}, 1), lit: make([]byte, 0, target)}
 	}
 	work := make(chan *task, cap(free))
 	order := make(chan *task, cap(free))

@@ -28,7 +28,7 @@ type streams struct {
 
 // gcPercent trades a little time for memory: what lives is a few pooled
 // buffers and the tree, and the hot paths allocate nothing.
-const gcPercent = 50
+const gcPercent = 40
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {

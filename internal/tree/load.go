@@ -189,7 +189,7 @@ func (l *loader) readDir(found []name, d *name) ([]name, error) {
 			return nil, d.wrap(ondisk.Corruptf(list[i-1].Off, "name %q stands twice", e.Name))
 		}
 		entries[i].Name = e.Name
-		found = append(found, name{up: d, ino: e.Ino, off: e.Off, slot: uint32(i), path: d.path + 1 + uint16(len(e.Name))})
+		found = append(found, name{up: d, ino: e.Ino, off: e.Off, slot: uint32(i), path: d.path + 1 + uint16(len(e.Name))}) //nolint:gosec // below maxPath, see above
 	}
 	return found, nil
 }

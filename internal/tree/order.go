@@ -126,7 +126,7 @@ func diskPlace(it *Item) place {
 		return place{class: 0}
 	case n.IsRegular() && n.Content != nil:
 		if phys := n.Content.FirstPhys(); phys >= 0 {
-			return place{class: 1, volume: uint32(n.Content.Volume), phys: phys}
+			return place{class: 1, volume: uint32(n.Content.Volume), phys: phys} //nolint:gosec // a small number
 		}
 	}
 	return place{class: 2}

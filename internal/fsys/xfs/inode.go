@@ -143,7 +143,7 @@ func (d *dinode) decode(sb *superblock, b []byte, unverified bool) error {
 		d.link = uint32(be.Uint16(b[6:])) // di_onlink
 	}
 	if d.checkNamed(sb, b) != nil {
-		return nil // it may have forks that others have not; nobody reads it
+		return nil //nolint:nilerr // it may have forks that others have not; nobody reads it
 	}
 	size := be.Uint64(b[56:])
 	if size > math.MaxInt64 {

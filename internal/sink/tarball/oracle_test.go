@@ -123,7 +123,7 @@ func manifestOf(t *testing.T, tr *tree.Tree) []manifest.Entry {
 		e := manifest.Entry{
 			Path: manifest.Raw(strings.TrimPrefix(path, "/")), Mode: manifest.Mode(n.Mode), UID: n.UID, GID: n.GID,
 			Size: n.Size(), Sec: n.Mtime.Sec, Nsec: n.Mtime.Nsec, Target: manifest.Raw(n.Target),
-			Inode: inodes[n], Nlink: uint32(n.Links),
+			Inode: inodes[n], Nlink: n.Links,
 		}
 		if path == "/" {
 			e.Path = "."

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
 )
 
 // extentNode is a node of an extent tree of 60 bytes; entries have 12 bytes each.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wslimg/wslimg/internal/fsys"
+	"github.com/wslimg/wslimg/internal/ondisk"
 	"github.com/wslimg/wslimg/internal/tree"
 )
 
@@ -27,8 +28,22 @@ type View struct {
 	Mounts []Mounted // the root first
 	Notes  []string  // what was left out or done on the way, for the user
 	// Missing are the places of volumes that the system cannot do without and
-	// that were not found: what they hold is not in the tree.
+	// that were not found or cannot be read: what they hold is not in the tree.
 	Missing []string
+
+	unread []*Volume // that /etc/fstab mounts
+}
+
+// leaveOut tells why what e mounts is not in the tree.
+func (v *View) leaveOut(e mountEntry, format string, args ...any) {
+	v.note(e, format, args...)
+	if !e.has("nofail") {
+		v.Missing = append(v.Missing, e.file)
+	}
+}
+
+func (v *View) note(e mountEntry, format string, args ...any) {
+	v.Notes = append(v.Notes, fsys.Brief(e.file)+": "+fmt.Sprintf(format, args...))
 }
 
 // Load reads the tree of root and mounts what its /etc/fstab puts below it.
@@ -72,7 +87,7 @@ func readFstab(t *tree.Tree) ([]byte, error) {
 func (s *Source) noteRest(view *View) {
 	for _, v := range s.Volumes {
 		mounted := slices.ContainsFunc(view.Mounts, func(m Mounted) bool { return m.Volume == v })
-		if !mounted && !notRoots[v.Kind] {
+		if !mounted && !slices.Contains(view.unread, v) && !notRoots[v.Kind] {
 			view.Notes = append(view.Notes, fmt.Sprintf("%s is left out: /etc/fstab does not mount it", v))
 		}
 	}
@@ -90,10 +105,13 @@ func (s *Source) load(ctx context.Context, v *Volume) (*tree.Tree, error) {
 	return t, nil
 }
 
+// foreign tells whether the volume holds something else than a filesystem that
+// is read here, sound as it may be.
+func (v *Volume) foreign() bool {
+	return v.FS == nil && (errors.Is(v.Err, ondisk.ErrUnsupported) || errors.Is(v.Err, ondisk.ErrEncrypted) || errors.Is(v.Err, ondisk.ErrNotFormat))
+}
+
 func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
-	note := func(format string, args ...any) {
-		view.Notes = append(view.Notes, fsys.Brief(e.file)+": "+fmt.Sprintf(format, args...))
-	}
 	var found *Volume
 	for _, v := range s.Volumes {
 		if v.named(e.spec) {
@@ -103,19 +121,20 @@ func (s *Source) mount(ctx context.Context, view *View, e mountEntry) error {
 	}
 	switch {
 	case found == nil && e.kind == "vfat": // whose labels are not read
-		note("%s (vfat) is not merged: WSL boots without it", fsys.Brief(e.spec))
+		view.note(e, "%s (vfat) is not merged: WSL boots without it", fsys.Brief(e.spec))
 		return nil
 	case found == nil:
-		note("%s of /etc/fstab is not in this image, or not in a form that is read", fsys.Brief(e.spec))
-		if !e.has("nofail") {
-			view.Missing = append(view.Missing, e.file)
-		}
+		view.leaveOut(e, "%s of /etc/fstab is not in this image, or not in a form that is read", fsys.Brief(e.spec))
 		return nil
 	case slices.ContainsFunc(view.Mounts, func(m Mounted) bool { return m.Volume == found }):
-		note("%s is part of the tree already, and is not mounted twice", found)
+		view.note(e, "%s is part of the tree already, and is not mounted twice", found)
 		return nil
 	case found.Kind == "vfat":
-		note("%s is not merged: WSL boots without it", found)
+		view.note(e, "%s is not merged: WSL boots without it", found)
+		return nil
+	case found.foreign():
+		view.leaveOut(e, "%s is left out: %v", found, found.Err)
+		view.unread = append(view.unread, found)
 		return nil
 	}
 	sub, err := s.load(ctx, found)

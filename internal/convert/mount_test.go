@@ -12,6 +12,7 @@ import (
 	"github.com/wslimg/wslimg/internal/blockdev"
 	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/image"
+	"github.com/wslimg/wslimg/internal/ondisk"
 	"github.com/wslimg/wslimg/internal/tree"
 	"github.com/wslimg/wslimg/internal/volume"
 )
@@ -83,6 +84,16 @@ func disk(filesystems ...memFS) *Source {
 	return s
 }
 
+// withForeign adds two volumes that are not read.
+func withForeign(s *Source) *Source {
+	for n := 2; n <= 3; n++ {
+		s.Volumes = append(s.Volumes, &Volume{
+			Volume: volume.Volume{Number: n}, Index: len(s.Volumes), Kind: "btrfs", Err: ondisk.Unsupportedf("btrfs is not read"),
+		})
+	}
+	return s
+}
+
 func TestLoadMounts(t *testing.T) {
 	root := func(fstab string) memFS {
 		return memFS{"root", map[string]string{"/etc/fstab": fstab, "/usr/": "", "/home/hidden": "x"}}
@@ -109,6 +120,11 @@ func TestLoadMounts(t *testing.T) {
 			disk(root("LABEL=UEFI /boot/efi vfat\nLABEL=data /data ext4\nLABEL=var /var ext4 noauto\n"), home, vari),
 			[]string{"/home/hidden"}, "/",
 			[]string{"LABEL=data of /etc/fstab is not in this image", "LABEL=UEFI (vfat) is not merged", `"home") is left out`, `"var") is left out`}, "/data",
+		},
+		"not read": {
+			withForeign(disk(root("LABEL=root / ext4\n/dev/sda2 /data btrfs\n/dev/sda3 /more btrfs nofail\n"))),
+			[]string{"/home/hidden"}, "/",
+			[]string{"/data: volume 2 (btrfs) is left out: btrfs is not read", "/more: volume 3 (btrfs) is left out"}, "/data",
 		},
 		"not needed": {
 			disk(root("LABEL=data /data ext4 defaults,nofail\n")),

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/wslimg/wslimg/internal/edit"
-	"github.com/wslimg/wslimg/internal/fsys"
 	"github.com/wslimg/wslimg/internal/osinfo"
 	"github.com/wslimg/wslimg/internal/sink"
 	"github.com/wslimg/wslimg/internal/sink/tarball"
@@ -195,24 +194,11 @@ func estimate(t *tree.Tree) int64 {
 		for _, e := range entries {
 			total += perEntry
 			if c := e.Node.Content; c != nil {
-				total += stored(c) / int64(max(e.Node.Links, 1)) // of all names, once
+				total += c.Stored() / int64(max(e.Node.Links, 1)) // of all names, once
 			}
 			if below := e.Node.Entries(); len(below) > 0 {
 				todo = append(todo, below)
 			}
-		}
-	}
-	return total
-}
-
-// stored is how many bytes of content are no holes.
-func stored(c *tree.Content) (total int64) {
-	if c.Runs == nil {
-		return c.Size
-	}
-	for _, r := range c.Runs {
-		if r.Phys != fsys.Hole {
-			total += r.Len
 		}
 	}
 	return total

@@ -38,6 +38,14 @@ func Stream(size int64, open func() (io.ReaderAt, error)) *Content {
 // Encoded tells whether some bytes can only be had through Open.
 func (c *Content) Encoded() bool { return c.open != nil }
 
+// Stored is how many bytes are no holes.
+func (c *Content) Stored() int64 {
+	if c.Runs == nil {
+		return c.Size
+	}
+	return stored(c.Runs)
+}
+
 // FirstPhys is the lowest byte of the volume that holds content, or -1.
 func (c *Content) FirstPhys() int64 {
 	first := int64(-1)

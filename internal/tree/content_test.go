@@ -19,6 +19,9 @@ func TestContentReadsRuns(t *testing.T) {
 	c := &Content{Size: 14, Dev: memDevice("0123456789"), Runs: []fsys.Run{
 		{Off: 0, Len: 3, Phys: 7}, {Off: 3, Len: 4, Phys: fsys.Hole}, {Off: 7, Len: 7, Phys: 0},
 	}}
+	if got, all := c.Stored(), Bytes(make([]byte, 5)).Stored(); got != 10 || all != 5 {
+		t.Errorf("%d bytes stored besides a hole, %d in memory", got, all)
+	}
 	want := []byte("789\x00\x00\x00\x000123456")
 	r, err := c.Open()
 	if err != nil {

@@ -19,11 +19,15 @@ const (
 //
 // What takes its time is the way from one entry to the next (shift, mask, load)
 // and branches that could not be foreseen. So the next entry is looked up before
-// anything else is done, even before buf is refilled.
+// anything else is done, even before buf is refilled, and its bits are consumed
+// before it is known of which kind it is: that is done when the branch turns out
+// to be mispredicted. saved are the bits from before, for those of them that
+// say how much to add.
 func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err error) {
-	// At the top of the loop buf holds 56 bits or more, enough for three literals
-	// of the table's first part and the look-up behind them (44 bits) or a whole
-	// match (48), and e is the entry of the next symbol. Of n, the number of bits
+	// At the top of the loop buf holds 56 bits or more and e is the entry of the
+	// next symbol. 56 bits are enough for three literals of the table's first part
+	// and the look-up behind them (44), and for two, a length (20) and the look-up
+	// of its distance (50 in all); that may take 28 more. Of n, the number of bits
 	// in buf, the low six bits count; whole entries are subtracted from it.
 	_ = w[0] // not nil, seen once for all
 	in := src[d.ip:]
@@ -33,57 +37,51 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 	if len(in) < fastIn+8 {
 		return false, nil
 	}
-	buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-	in = in[^n>>3&7:]
-	n |= 56
+	buf, n, in = refill(buf, n, in)
 	e := d.lit[buf&(1<<litBits-1)]
 	for len(in) >= fastIn && op <= winStop {
-		if e >= entryLit {
+		saved := buf
+		buf >>= e & 63
+		n -= uint(e)
+		if int32(e) < 0 { // entryLit
+			lit := byte(e >> 8)
+			e = d.lit[buf&(1<<litBits-1)]
+			saved = buf
 			buf >>= e & 63
 			n -= uint(e)
-			w[op] = byte(e >> 8)
+			w[op] = lit
 			op++
-			e = d.lit[buf&(1<<litBits-1)]
-			if e >= entryLit {
+			if int32(e) < 0 {
+				lit := byte(e >> 8)
+				e = d.lit[buf&(1<<litBits-1)]
+				saved = buf
 				buf >>= e & 63
 				n -= uint(e)
-				w[op] = byte(e >> 8)
+				w[op] = lit
 				op++
-				e = d.lit[buf&(1<<litBits-1)]
-				if e >= entryLit {
-					buf >>= e & 63
-					n -= uint(e)
-					w[op] = byte(e >> 8)
-					op++
+				if int32(e) < 0 {
+					lit := byte(e >> 8)
 					e = d.lit[buf&(1<<litBits-1)]
+					buf, n, in = refill(buf, n, in)
+					w[op] = lit
+					op++
+					continue
 				}
-			}
-			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-			in = in[^n>>3&7:]
-			n |= 56
-			if e >= entryLit {
-				continue
 			}
 		}
 		if e&entryOdd != 0 {
-			buf >>= e & 63
-			n -= uint(e)
 			if e&entryLink != 0 {
 				e = d.lit[uint(e>>16)+uint(buf)&(1<<(e>>8&15)-1)]
-				if e >= entryLit {
-					buf >>= e & 63
-					n -= uint(e)
-					w[op] = byte(e >> 8)
-					op++
-					buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-					in = in[^n>>3&7:]
-					n |= 56
+				saved = buf
+				buf >>= e & 63
+				n -= uint(e)
+				if int32(e) < 0 {
+					lit := byte(e >> 8)
 					e = d.lit[buf&(1<<litBits-1)]
+					buf, n, in = refill(buf, n, in)
+					w[op] = lit
+					op++
 					continue
-				}
-				if e&entryOdd != 0 {
-					buf >>= e & 63
-					n -= uint(e)
 				}
 			}
 			if e&entryOdd != 0 {
@@ -94,11 +92,12 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 				return true, nil
 			}
 		}
-		length := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&63))
-		buf >>= e & 63
-		n -= uint(e)
+		length := uint(e>>16) + uint(saved&(1<<(e&63)-1)>>(e>>8&63))
 
 		e = d.dist[buf&(1<<distBits-1)]
+		if n&63 < 28 {
+			buf, n, in = refill(buf, n, in)
+		}
 		if e&entryOdd != 0 {
 			buf >>= e & 63
 			n -= uint(e)
@@ -110,9 +109,10 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 				return false, d.corrupt("distance code is unassigned")
 			}
 		}
-		dist := uint(e>>16) + uint(buf&(1<<(e&63)-1)>>(e>>8&63))
+		saved = buf
 		buf >>= e & 63
 		n -= uint(e)
+		dist := uint(e>>16) + uint(saved&(1<<(e&63)-1)>>(e>>8&63))
 
 		from := op - dist
 		// op is never so large; saying so spares the copies their checks.
@@ -126,32 +126,20 @@ func (d *Decoder) fast(w *[winSize]byte, base int, src []byte) (done bool, err e
 			d.runAt = base + int(op) + int(length)
 		}
 		if n&63 < litBits {
-			buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-			in = in[^n>>3&7:]
-			n |= 56
+			buf, n, in = refill(buf, n, in)
 		}
 		e = d.lit[buf&(1<<litBits-1)]
-		buf |= binary.LittleEndian.Uint64(in) << (n & 63)
-		in = in[^n>>3&7:]
-		n |= 56
+		buf, n, in = refill(buf, n, in)
 		end := op + length&511
-		switch {
-		case dist >= 16:
+		if dist >= 8 {
 			// Most matches are no longer than 32 bytes, as a branch could not tell.
-			*(*[16]byte)(w[op:]) = *(*[16]byte)(w[from:])
-			*(*[16]byte)(w[op+16:]) = *(*[16]byte)(w[from+16:])
+			copy32((*[32]byte)(w[op:]), (*[32]byte)(w[from:]))
 			for op+32 < end {
 				op += 32
 				from += 32
-				*(*[16]byte)(w[op:]) = *(*[16]byte)(w[from:])
-				*(*[16]byte)(w[op+16:]) = *(*[16]byte)(w[from+16:])
+				copy32((*[32]byte)(w[op:]), (*[32]byte)(w[from:]))
 			}
-		case dist >= 8:
-			for ; op < end; op += 8 {
-				binary.LittleEndian.PutUint64(w[op:], binary.LittleEndian.Uint64(w[from:]))
-				from += 8
-			}
-		default:
+		} else {
 			r := &repeats[dist&7]
 			v := binary.LittleEndian.Uint64(w[from:]) & r.mask * r.mul
 			for ; op < end; op += r.step {
@@ -184,4 +172,21 @@ func makeRepeats() (t [8]repeat) {
 		}
 	}
 	return t
+}
+
+// copy32 copies eight bytes at a time, in order: to may begin eight bytes behind
+// from, or farther.
+func copy32(to, from *[32]byte) {
+	le := binary.LittleEndian
+	le.PutUint64(to[0:], le.Uint64(from[0:]))
+	le.PutUint64(to[8:], le.Uint64(from[8:]))
+	le.PutUint64(to[16:], le.Uint64(from[16:]))
+	le.PutUint64(to[24:], le.Uint64(from[24:]))
+}
+
+// refill brings buf, which holds n bits (of n the low six bits count), to 56 bits
+// or more from the start of in, of eight bytes or more. The bits above those that
+// it counts are right already, so that or-ing them in again is harmless.
+func refill(buf uint64, n uint, in []byte) (uint64, uint, []byte) {
+	return buf | binary.LittleEndian.Uint64(in)<<(n&63), n | 56, in[^n>>3&7:]
 }

@@ -20,13 +20,16 @@ type codec struct {
 	head    []byte
 	encoder func() encoder
 	most    int // workers
+	ahead   int // tasks in memory beyond one for each worker and the writer
 	tail    func(crc uint32, plain int64) []byte
 }
 
 func codecFor(f Format, c Compression) (codec, error) {
 	switch f {
 	case Tar:
-		return codec{most: maxWorkers, encoder: func() encoder { return stored{} }}, nil
+		// Some tasks have little to decode, and digesting and writing take a
+		// third of the time: with one task more, workers wait less for either.
+		return codec{most: maxWorkers, ahead: 1, encoder: func() encoder { return stored{} }}, nil
 	case Gzip:
 		return gzipCodec(c), nil
 	case Zstd:

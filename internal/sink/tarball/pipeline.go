@@ -33,7 +33,7 @@ func run(ctx context.Context, p pipeline) error {
 	defer wg.Wait()
 	defer cancel(nil)
 
-	free := make(chan *task, p.jobs+1)
+	free := make(chan *task, p.jobs+1+p.codec.ahead)
 	for range cap(free) {
 		// The first tasks are headers alone: room for them at once, not by doubling.
 		free <- &task{done: make(chan struct{}, 1), lit: make([]byte, 0, target)}

@@ -10,8 +10,8 @@
 //
 // Every task is encoded independently of all others, and where the stream is
 // cut depends on the tree and the options alone, so the bytes do not depend on
-// the number of workers or their timing. At most one task more than there are
-// workers exists at a time: memory does not grow with the image.
+// the number of workers or their timing. At most one or two tasks more than there
+// are workers exist at a time: memory does not grow with the image.
 package tarball
 
 import (

@@ -120,7 +120,7 @@ func (j *Job) Write(ctx context.Context, w io.Writer, report Reporter) (*Result,
 		return nil, err // not the image's fault
 	}
 	if err != nil {
-		return nil, j.src.wrap(err)
+		return nil, j.src.wrap(j.located(err))
 	}
 	if err := j.src.Image.Changed(); err != nil {
 		return nil, j.src.wrap(err)
@@ -130,6 +130,20 @@ func (j *Job) Write(ctx context.Context, w io.Writer, report Reporter) (*Result,
 	res.Losses = append(res.Losses, stats.Losses...)
 	res.Seconds = time.Since(j.start).Seconds()
 	return res, nil
+}
+
+// located puts before an error about a file of the tree which volume holds the
+// file's content.
+func (j *Job) located(err error) error {
+	var file *tarball.FileError
+	if !errors.As(err, &file) {
+		return err
+	}
+	n, lookup := j.tree.Lookup(file.Path)
+	if lookup != nil || n.Content == nil || n.Content.Dev == nil { // an edit's content has no Dev
+		return err
+	}
+	return j.src.Volumes[n.Content.Volume].wrap(err)
 }
 
 // Close closes the image.

@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -18,7 +19,7 @@ import (
 )
 
 // memFS is a filesystem in memory: contents of files by their paths, a
-// directory where the path ends in "/".
+// directory where the path ends in "/". The content damaged cannot be read.
 type memFS struct {
 	label string
 	files map[string]string
@@ -68,8 +69,14 @@ func (m memFS) Layout(ino fsys.Ino) ([]fsys.Run, error) {
 }
 
 func (m memFS) Open(ino fsys.Ino) (io.ReaderAt, error) {
-	return strings.NewReader(m.files[m.paths()[ino-1]]), nil
+	data := m.files[m.paths()[ino-1]]
+	if data == damaged {
+		return nil, ondisk.Corruptf(0x1000, "no extent")
+	}
+	return strings.NewReader(data), nil
 }
+
+const damaged = "damaged"
 
 // disk is a source with a volume for each of the filesystems; the first is the root.
 func disk(filesystems ...memFS) *Source {
@@ -172,3 +179,27 @@ func TestLoadMounts(t *testing.T) {
 		})
 	}
 }
+
+// What is wrong with a file's content names the volume that holds it.
+func TestWriteNamesVolume(t *testing.T) {
+	src := disk(
+		memFS{"root", map[string]string{"/etc/fstab": "LABEL=home /home ext4\n", "/usr/": ""}},
+		memFS{"home", map[string]string{"/joe/f": damaged}},
+	)
+	view, err := src.Load(context.Background(), src.Volumes[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &Job{src: src, tree: view.Tree, res: src.result(view)}
+	_, err = j.Write(context.Background(), io.Discard, quiet{})
+	const want = `disk: volume 2 (ext4 "home"): /home/joe/f: `
+	if !errors.Is(err, ondisk.ErrCorrupt) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
+	}
+}
+
+// quiet is a Reporter that says nothing.
+type quiet struct{}
+
+func (quiet) Phase(string, int64) {}
+func (quiet) Add(int64)           {}

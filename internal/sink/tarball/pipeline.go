@@ -149,8 +149,15 @@ func writeAll(w io.Writer, b []byte) error {
 	return err
 }
 
-func fileError(path string, err error) error {
-	return fmt.Errorf("%s: %w", fsys.Brief(path), err)
+// FileError is what is wrong with one file of the tree.
+type FileError struct {
+	Path string
+	Err  error
 }
+
+func (e *FileError) Error() string { return fmt.Sprintf("%s: %v", fsys.Brief(e.Path), e.Err) }
+func (e *FileError) Unwrap() error { return e.Err }
+
+func fileError(path string, err error) error { return &FileError{path, err} }
 
 func checksum(b []byte) uint32 { return crc32.ChecksumIEEE(b) }

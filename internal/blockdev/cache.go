@@ -11,7 +11,7 @@ import (
 // through once for each level of directories.
 const (
 	CacheBlock = 64 << 10
-	CacheBytes = 12 << 20
+	CacheBytes = 16 << 20
 )
 
 // NewCache puts a cache of limit bytes in blocks of block bytes before dev;

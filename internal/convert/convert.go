@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/wslimg/wslimg/internal/edit"
@@ -115,6 +116,9 @@ func (j *Job) Result() *Result { return j.res }
 // Write writes the archive to w and completes the result.
 func (j *Job) Write(ctx context.Context, w io.Writer, report Reporter) (*Result, error) {
 	report.Phase("writing", estimate(j.tree))
+	// The writer's buffers take the room of what was read for the tree alone,
+	// instead of coming on top of it.
+	runtime.GC()
 	stats, err := write(ctx, j.tree, j.o.Archive, w, report)
 	if errors.Is(err, ErrOutput) {
 		return nil, err // not the image's fault

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,6 +21,11 @@ import (
 // TestStop interrupts conversions in the middle.
 func TestStop(t *testing.T) {
 	dir := build(t, "mkdebian.sh", "debian")
+	// Under nohup hangups are ignored, here and by what is started here, unless
+	// somebody listens.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		for _, out := range []string{"out.tar", "out.tar.gz"} {
 			t.Run(sig.String()+" "+out, func(t *testing.T) {
